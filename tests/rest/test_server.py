@@ -24,6 +24,7 @@ from gateway.rest.early_refusals import add_early_refusals
 from gateway.rest.problems import add_error_handlers
 from gateway.rest.self_signed import make_certificate
 from gateway.rest.server import RestServer
+from gateway.rest.transport import error_pace
 from gateway.rest.transport.connections import MAX_CONNECTIONS
 from tests.support import WAIT_S, free_port, wait_for
 
@@ -108,6 +109,20 @@ def get(site: Site, path: str = "/") -> str:
     return requests.get(site.url + path, timeout=WAIT_S).text
 
 
+def test_flood_of_errors_waits_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(error_pace, "FREE_ERRORS", 0)
+    monkeypatch.setattr(error_pace, "ERRORS_PER_S", 0.001)
+    monkeypatch.setattr(error_pace, "MAX_DELAY_S", 1_000.0)
+    site = Site(free_port())
+    request = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(site, RestSettings(port=site.port)), connections(site, MAX_CONNECTIONS, request) as flood:
+        assert get(site) == "served"
+        # Errors wait in a phase in which their connections make room for others.
+        wait_for(lambda: any(map(is_shut, flood)))
+        assert get(site) == "served"
+        assert not any(map(has_answer, flood))
+
+
 @pytest.mark.parametrize(
     ("size", "accepted"), [(100, True), (16_000, True), (60_000, True), (66_000, False), (250_000, False)]
 )
@@ -169,13 +184,22 @@ def test_flood_of_slow_connections_shuts_nobody_out(site: Site, begin: bytes) ->
 
 
 def is_shut(sock: socket.socket) -> bool:
+    return peek(sock) == b""
+
+
+def has_answer(sock: socket.socket) -> bool:
+    return bool(peek(sock))
+
+
+def peek(sock: socket.socket) -> bytes | None:
+    """Return the next byte that the server has sent, no byte if it has shut the connection, and None before that."""
     sock.setblocking(False)
     try:
-        return sock.recv(1, socket.MSG_PEEK) == b""
+        return sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
-        return False
+        return None
     except ConnectionError:
-        return True
+        return b""
 
 
 def test_health_is_reported_while_every_thread_works(site: Site) -> None:

@@ -21,6 +21,7 @@ from gateway.rest.access.failed_logins import FailedLogins
 from gateway.rest.access.sessions import Session, Sessions
 from gateway.rest.access.token_check import TokenCheck
 from gateway.rest.cross_site import is_same_origin, read_authority
+from gateway.rest.transport.environ import CLIENT
 from gateway.store.protocols import Tokens
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -68,7 +69,8 @@ class Access:
 
     def client_of(self, request: Request) -> Client:
         """Return the program that sent a request."""
-        return self._proxies.find_client(request.environ)
+        found: Client | None = request.environ.get(CLIENT)
+        return found or self._proxies.find_client(request.environ)
 
     def identify(self, request: Request) -> Identity:
         """Return who sent a request, by its headers alone. Raise Unauthorized, Forbidden or TooManyAttempts."""

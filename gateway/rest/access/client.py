@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -20,6 +21,8 @@ _PROXY_HEADER = re.compile(
     r"|CF_RAY|X_AMZN_TRACE_ID|TAILSCALE_.*|X_INGRESS_PATH)"
 )
 """The headers that forwarders add, by their names in WSGI."""
+
+MAX_CACHED_ADDRESSES = 1_000
 
 _FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 _FORWARDED_PROTO = "HTTP_X_FORWARDED_PROTO"
@@ -89,6 +92,8 @@ class Proxies:
         return None
 
 
+# Cached: Python's parser of addresses takes longer than the other checks of a request.
+@lru_cache(MAX_CACHED_ADDRESSES)
 def read_address(text: str) -> Address | None:
     """Return an IP address, or None for other text. An IPv4 address that was mapped to IPv6 is mapped back."""
     try:

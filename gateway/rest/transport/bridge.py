@@ -15,10 +15,12 @@ from werkzeug.wrappers import Response
 
 from gateway.errors import GatewayError
 from gateway.rest.access.client import Proxies
+from gateway.rest.access.failed_logins import site_of
 from gateway.rest.transport.bodies import Bodies, Disconnected, discard
 from gateway.rest.transport.connections import Connection, Connections, Phase, Unread
 from gateway.rest.transport.environ import (
     BODY_ERROR,
+    CLIENT,
     HEADER_CHECK,
     Environ,
     HeaderCheck,
@@ -29,6 +31,7 @@ from gateway.rest.transport.environ import (
     client_of,
     write_environ,
 )
+from gateway.rest.transport.error_pace import ErrorPace
 from gateway.rest.transport.public_address import apply_public_address
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
@@ -63,6 +66,7 @@ class Bridge:
         self._connections = connections
         self._bodies = Bodies(largest_body)
         self._unread = Unread(RESPONSES_IN_MEMORY * largest_body)
+        self._error_pace = ErrorPace()
         self._largest_body = largest_body
         self._threads = ThreadPoolExecutor(threads, "rest")
         self._health_threads = ThreadPoolExecutor(HEALTH_THREADS, "rest-health")
@@ -72,6 +76,7 @@ class Bridge:
         with self._connections.request(client_of(scope)) as connection:
             try:
                 response, body_left = await self._respond(scope, receive, connection)
+                await self._delay_error(response.status_code, scope, connection)
                 with self._unread.response(connection, len(response.get_data())):
                     await _send(response, send)
                 if body_left:
@@ -96,6 +101,8 @@ class Bridge:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
             return _closing(Response("the headers are too long", HEADERS_TOO_LONG)), True
         environ = write_environ(scope)
+        # Flask is asked twice about a request with a body, and needs the client several times.
+        environ[CLIENT] = self._proxies.find_client(environ)
         apply_public_address(environ, self._proxies.is_trusted)
         if not _has_body(environ):
             return await self._ask_flask(environ, connection), False
@@ -110,6 +117,16 @@ class Bridge:
                 environ[BODY_ERROR] = error
                 return _closing(await self._ask_flask(environ, connection)), True
             return await self._ask_flask(environ, connection), False
+
+    async def _delay_error(self, status: int, scope: Scope, connection: Connection) -> None:
+        """Wait with an error if its sender causes a flood of them."""
+        if status < HTTPStatus.BAD_REQUEST:
+            return
+        delay = self._error_pace.delay(site_of(self._proxies.find_client(write_environ(scope))))
+        if delay > 0:
+            # In this phase the connection may be shut if there are too many connections.
+            connection.enter(Phase.RECEIVING)
+            await asyncio.sleep(delay)
 
     async def _check_headers(self, environ: Environ) -> tuple[HeaderCheck, Response]:
         """Return the result of the check of the headers, and the response if the request did not pass it."""

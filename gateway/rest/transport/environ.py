@@ -24,6 +24,9 @@ HEADER_CHECK = "facegate.header_check"
 BODY_ERROR = "facegate.body_error"
 """The key of the error with which the server refused the body."""
 
+CLIENT = "facegate.client"
+"""The key of the Client that sent the request."""
+
 NO_ADDRESS = ("", 0)
 """The address of a client that left before it was looked up."""
 
