@@ -28,7 +28,7 @@ Count = Literal[
     "frigate_names",  # names that were written into events of Frigate
     "frigate_refusals",  # requests that Frigate or go2rtc refused or did not answer; each kind is logged once
     "workers_replaced",  # worker processes that died or were killed
-    "workers_renewed",  # idle worker processes that were replaced because they had grown
+    "workers_renewed",  # worker processes that were replaced because they had grown or worked for long
 ]
 COUNTS: tuple[Count, ...] = get_args(Count)
 

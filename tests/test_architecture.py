@@ -70,7 +70,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "gateway.store.sqlite": {"store/sqlite/", "people/wiring"},
     "cryptography": {"rest/self_signed", "rest/transport/certificate", "store/cipher"},
     "matplotlib": {"people/calibration"},
-    "msgspec": {"workers/protocol"},
+    "msgspec": {"workers/answers", "workers/protocol"},
     # One module bounds every answer, verifies certificates and follows no redirect.
     "httpx": {"integrations/http_client"},
     "pydantic": {"config/", "contract/"},

@@ -28,7 +28,7 @@ from benchmarks.live.__main__ import DATA, load_material
 from benchmarks.live.scenes import encode, noisy, walk
 from benchmarks.processor_time import processor_ms
 from device_sim.connection import Connection
-from gateway.workers.process_memory import resident_bytes
+from gateway.workers.process_state import resident_bytes
 
 INTERVAL_S = 10.0
 HEIGHT = 360

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gateway.model import Analysis, Box, LandmarkCount, LiveTask, Search
+from gateway.model.tasks import MAX_KNOWN_FACES
 
 FRESH_S, FRESH_LOOKS = 3.0, 3
 """Time, and number of looks, for which a new face is looked at although it is still: both must have passed."""
@@ -106,7 +107,7 @@ class Looks:
             following = replace(
                 last,
                 thumbnail=analysis.thumbnail or task.thumbnail,
-                faces=(*faces, *analysis.still),
+                faces=(*faces, *analysis.still)[:MAX_KNOWN_FACES],
                 changed=analysis.changed,
                 full_at=now if analysis.looked == "full" and last.seen_whole else last.full_at,
                 seen_whole=last.seen_whole or analysis.looked == "full",

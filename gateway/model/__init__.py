@@ -13,7 +13,7 @@ from gateway.model.faces import (
     QualityLimits,
     Timing,
 )
-from gateway.model.geometry import Box, Image, Landmarks, Mounting, PictureLimits, Points, Polygon, Rotation
+from gateway.model.geometry import Box, Image, Landmarks, Mounting, PictureLimits, Points, Polygon, Rotation, SizeLimit
 from gateway.model.names import PERSON_ID
 from gateway.model.people import Hint, Judgement, Likeness, Person, QualityProblem, Verdict
 from gateway.model.replies import Comparison, Detection, Enrolment, Face, Recognition, Reply
@@ -29,7 +29,6 @@ from gateway.model.requests import (
     Operation,
     Origin,
     Request,
-    SizeLimit,
 )
 from gateway.model.tasks import (
     AnalyseTask,

@@ -84,6 +84,23 @@ class PictureLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeLimit:
+    """The largest number of bytes of an encoded picture, and the setting that it comes from."""
+
+    bytes: int
+    setting: str = "limits.bytes"
+
+    def check(self, size: int) -> None:
+        """Raise TooLarge for a picture with more bytes."""
+        if size > self.bytes:
+            raise TooLarge(f"the picture has {size} bytes, more than {self.bytes} ({self.setting}): send it smaller")
+
+
+DEFAULT_SIZE_LIMIT = SizeLimit(10_000_000)
+"""The default of limits.bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """The size of a picture as it was sent: pixels when it is upright, and the bytes of its encoded form."""
 

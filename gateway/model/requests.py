@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from gateway.errors import BadRequest, TooLarge
+from gateway.errors import BadRequest
 from gateway.model.caller import REST_CALLER, Caller
 from gateway.model.names import MAX_ID, PERSON_ID, person_id_error
 from gateway.model.tasks import LandmarkCount
@@ -67,19 +67,6 @@ class Operation(str, Enum):
         if len(counts) > 1:
             return f"{counts[0]} to {counts[-1]} pictures"
         return f"{counts[0]} {'picture' if counts[0] == 1 else 'pictures'}"
-
-
-@dataclass(frozen=True, slots=True)
-class SizeLimit:
-    """The largest number of bytes of an encoded picture, and the setting that it comes from."""
-
-    bytes: int
-    setting: str = "limits.bytes"
-
-    def check(self, size: int) -> None:
-        """Raise TooLarge for a picture with more bytes."""
-        if size > self.bytes:
-            raise TooLarge(f"the picture has {size} bytes, more than {self.bytes} ({self.setting}): send it smaller")
 
 
 @dataclass(frozen=True, slots=True)

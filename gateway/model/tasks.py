@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.model.geometry import UPRIGHT, Box, Landmarks, Mounting, Polygon
+from gateway.model.geometry import DEFAULT_SIZE_LIMIT, UPRIGHT, Box, Landmarks, Mounting, Polygon, SizeLimit
 
 EngineName = Literal["facegate", "dlib-hog", "dlib-cnn"]
 
@@ -57,6 +57,10 @@ class AnalyseTask:
     single_face: bool = False
 
 
+MAX_KNOWN_FACES = 1000
+"""Largest number of faces of an earlier frame in a LiveTask."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveTask:
     """Find and describe the faces in a frame of a stream, as far as the picture changed since earlier looks.
@@ -104,12 +108,13 @@ class FaceMark:
 class DrawTask:
     """Draw faces into a picture, after it is changed as by ``Search.mounting``.
 
-    ``never``: polygons that are made black, as in Search.
+    ``never``: polygons that are made black, as in Search. ``size_limit``: of the picture with the drawing.
     """
 
     marks: tuple[FaceMark, ...]
     mounting: Mounting = UPRIGHT
     never: tuple[Polygon, ...] = ()
+    size_limit: SizeLimit = DEFAULT_SIZE_LIMIT
 
 
 Task = AnalyseTask | LiveTask | RedescribeTask | ShowChipsTask | DrawTask

@@ -28,13 +28,13 @@ class Annotator:
     def _draw(self, request: Request, reply: Reply) -> Future[Reply]:
         # Request refuses ``annotate`` for all other operations.
         assert isinstance(reply, Recognition | Detection)
-        job = drawing_job(request, reply, self._policy.search(request.origin.camera))
+        camera = request.origin.camera
+        # The broker might not accept a message with a larger picture.
+        job = drawing_job(request, reply, self._policy.search(camera), self._policy.size_limit(camera))
         return then(self._run(job), partial(self._add_picture, request, reply))
 
     def _add_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
         (analysis,) = report.analyses
         assert analysis.drawn is not None
-        # The broker might not accept a message with a larger picture.
-        self._policy.size_limit(request.origin.camera).check(len(analysis.drawn))
         timing = {**reply.timing, "annotate": sum(analysis.timing.values()), "total": 1000 * request.origin.age()}
         return replace(reply, annotated=analysis.drawn, timing=timing)

@@ -17,6 +17,7 @@ from gateway.model import (
     Recognition,
     Request,
     Search,
+    SizeLimit,
     Timing,
 )
 from gateway.model.coded_warnings import CodedWarning
@@ -52,9 +53,9 @@ def analysis_job(request: Request, search: Search) -> Job:
     return _job(request, task, live=request.live)
 
 
-def drawing_job(request: Request, reply: Recognition | Detection, search: Search) -> Job:
-    """Return the job that draws the faces of a reply into the picture."""
-    return _job(request, DrawTask(tuple(map(mark_face, reply.faces)), search.mounting, search.never))
+def drawing_job(request: Request, reply: Recognition | Detection, search: Search, limit: SizeLimit) -> Job:
+    """Return the job that draws the faces of a reply into the picture. ``limit``: of the picture with the drawing."""
+    return _job(request, DrawTask(tuple(map(mark_face, reply.faces)), search.mounting, search.never, limit))
 
 
 def single_faces(report: Report) -> list[FoundFace]:

@@ -108,7 +108,7 @@ def redescribe(chips: bytes, engine: Engine) -> Analysis:
     stored, window = decode_chips(chips), engine.embedder.window
     (descriptor,) = engine.embedder.embed([stored if window is None else window_of_chips(stored, window)])
     clock.lap("embed")
-    face = FoundFace(Box(0, 0, CHIP_SIDE_PX, CHIP_SIDE_PX), descriptor, chips=chips)
+    face = FoundFace(Box(0, 0, CHIP_SIDE_PX, CHIP_SIDE_PX), descriptor)
     return Analysis(Image(CHIP_SIDE_PX, CHIP_SIDE_PX, len(chips)), (face,), clock.laps)
 
 

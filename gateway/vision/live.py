@@ -58,7 +58,7 @@ class LiveFrame:
         if self._task.thumbnail is None:
             return None
         known = Thumbnail.from_bytes(self._task.thumbnail)
-        return known if known.pixels.shape == self.small.shape else None
+        return known if known is not None and known.pixels.shape == self.small.shape else None
 
     def compare(self, known: Thumbnail) -> Comparison:
         search, (height, width) = self._task.search, self.small.shape

@@ -51,11 +51,13 @@ def run_task(data: bytes, engine: Engine, task: Task, limits: PictureLimits) -> 
 
 
 def _draw(data: bytes, task: DrawTask, limits: PictureLimits) -> Analysis:
+    """Return the picture with the drawing. Also raises TooLarge if it exceeds the task's limit."""
     clock = Stopwatch()
     opened = open_picture(data, limits, task.mounting)
     height, width = opened.pixels.shape[:2]
     picture = black_out(opened.pixels, task.never, Box(0, 0, width, height), width, height)
     drawn = annotate(picture, [opened.in_own_pixels(mark) for mark in task.marks])
+    task.size_limit.check(len(drawn))
     clock.lap("annotate")
     return Analysis(opened.image, (), clock.laps, drawn)
 

@@ -47,8 +47,14 @@ class Thumbnail:
         return cls(pixels, np.zeros_like(pixels))
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Thumbnail:
-        width, height = _HEAD.unpack_from(data)
+    def from_bytes(cls, data: bytes) -> Thumbnail | None:
+        """Return the thumbnail, or None for bytes that are none.
+
+        They come from another worker process, which a picture may have taken over.
+        """
+        width, height = _HEAD.unpack_from(data.ljust(_HEAD.size, b"\0"))
+        if len(data) != _HEAD.size + 2 * width * height or not width * height:
+            return None
         planes = np.frombuffer(data, np.uint8, 2 * width * height, _HEAD.size).reshape(2, height, width)
         return cls(planes[0], planes[1])
 

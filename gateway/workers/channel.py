@@ -5,6 +5,7 @@ Bytes of a length that both ends know, such as a picture, may follow a message a
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import time
@@ -12,6 +13,9 @@ import time
 _LENGTH = struct.Struct(">I")
 MAX_MESSAGE_BYTES = 256 << 20
 """Longest message and attachment, far above the largest picture."""
+
+_BLOCK_BYTES = 1 << 20
+"""Bytes for which memory is taken before they have arrived."""
 
 
 class Channel:
@@ -42,10 +46,21 @@ class Channel:
         _check_length(length, most_bytes)
         return self._receive_bytes(length, end)
 
-    def receive_attachment(self, length: int) -> bytes:
-        """Return the bytes that follow the message that was received last."""
-        _check_length(length, MAX_MESSAGE_BYTES)
-        return self._receive_bytes(length, None)
+    def receive_attachment(
+        self, length: int, timeout: float | None = None, *, most_bytes: int = MAX_MESSAGE_BYTES
+    ) -> bytes:
+        """Return the bytes that follow the message that was received last. The other parameters: as in ``receive``."""
+        end = None if timeout is None else time.monotonic() + timeout
+        _check_length(length, most_bytes)
+        return self._receive_bytes(length, end)
+
+    @property
+    def has_data(self) -> bool:
+        """True if something can be received now, or the other end is closed."""
+        # select() knows only the first 1,024 files of a process.
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         self._socket.close()
@@ -56,7 +71,7 @@ class Channel:
             # A timeout of 0 would make the socket non-blocking.
             self._socket.settimeout(None if end is None else max(end - time.monotonic(), 1e-3))
             # Without a timeout the system waits for all bytes, so that there is only one chunk, which is not copied.
-            chunk = self._socket.recv(count, socket.MSG_WAITALL)
+            chunk = self._socket.recv(count if end is None else min(count, _BLOCK_BYTES), socket.MSG_WAITALL)
             if not chunk:
                 raise ConnectionError("the other end is closed")
             chunks.append(chunk)

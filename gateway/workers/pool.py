@@ -8,10 +8,12 @@ The life of a worker process, as its keeper sees it:
 | starting | the process exits, or START_TIMEOUT_S pass         | dead       | at the gateway's start: StartError   |
 | idle     | the keeper takes a job from the queue              | busy       | send the pictures one by one         |
 | idle     | the process exits                                  | dead       |                                      |
-| idle     | memory grew by ``growth_bytes`` since the start    | stopping   | start a replacement, then kill       |
+| idle     | it grew too much, or has worked for long           | idle       | start a replacement (renewal.py)     |
+| idle     | its replacement is ready                           | stopping   | hand over, then kill                 |
 | busy     | the last result or an error arrives                | idle       | complete the job's future            |
 | busy     | a picture takes longer than ``picture_s``          | dead       | kill; the job fails: ``timeout``     |
 | busy     | the process exits, or its message is invalid       | dead       | kill; the job fails: ``internal``    |
+| any      | it has too many threads (thread_watch.py)          | dead       | kill; the job fails: ``internal``    |
 | dead     | the keeper checks the process                      | starting   | start a replacement                  |
 | dead     | no process can be started                          | dead       | try again after START_RETRY_DELAY_S  |
 | any      | the gateway stops                                  | stopping   | kill, at most SHUTDOWN_GRACE_S later |
@@ -33,6 +35,8 @@ from gateway.model import Analysis, Task
 from gateway.workers.crash_guard import CrashGuard
 from gateway.workers.job import Job, Report
 from gateway.workers.queue import FairQueue
+from gateway.workers.renewal import Renewal
+from gateway.workers.thread_watch import ThreadWatch
 from gateway.workers.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -42,12 +46,6 @@ IDLE_CHECK_INTERVAL_S = 1.0
 
 START_RETRY_DELAY_S = 5.0
 """Delay before the next attempt if no worker process can be started."""
-
-MIN_RENEWAL_AGE_S = 60.0
-"""Smallest age of a worker process that is replaced because of its memory.
-
-Without it, a gateway that usually gets large pictures would replace its worker processes all the time.
-"""
 
 SHUTDOWN_GRACE_S = 5.0
 """Time for running jobs to finish when the gateway stops."""
@@ -75,12 +73,12 @@ class Pool:
         self._metrics = metrics
         self._count = workers
         self._picture_s = picture_s
-        self._growth_bytes = growth_bytes
-        self._renewal = threading.Lock()
+        self._renewal = Renewal(start_worker, metrics, growth_bytes)
         self._guard = CrashGuard(picture_s)
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
+        self._watch = ThreadWatch(lambda: self._workers)
 
     def start(self) -> None:
         """Start the worker processes and wait until all are ready. Raises StartError if one cannot be started."""
@@ -101,10 +99,12 @@ class Pool:
         ]
         for thread in self._threads:
             thread.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Refuse the waiting jobs, let running jobs finish for SHUTDOWN_GRACE_S, then end the processes."""
         self._stopping.set()
+        self._watch.stop()
         self._queue.close()
         end = time.monotonic() + SHUTDOWN_GRACE_S
         for thread in self._threads:
@@ -115,6 +115,7 @@ class Pool:
             thread.join()
         for worker in self._workers:
             worker.kill()
+        self._renewal.stop()
 
     def submit(self, job: Job) -> Future[Report]:
         """Put a job into the queue. Raises Busy if the queue is full."""
@@ -160,10 +161,10 @@ class Pool:
                 if worker is not None and not self._stopping.is_set():
                     self._ensure_alive(slot)
                 self._queue.finish(job)
-            elif worker is not None and not self._stopping.is_set():
-                self._renew_if_grown(slot)
             if worker is None:
                 self._stopping.wait(START_RETRY_DELAY_S)
+            elif not self._stopping.is_set():
+                self._renew_if_due(slot, idle=job is None)
 
     def _ensure_alive(self, slot: int) -> Worker | None:
         """Return the worker of the slot, replaced if it is dead; None if no replacement can be started."""
@@ -183,38 +184,12 @@ class Pool:
         self._workers[slot] = self._start_worker()
         self._workers[slot].wait_until_ready()
 
-    def _renew_if_grown(self, slot: int) -> None:
-        """Replace an idle worker process if its memory has grown too much."""
-        # A large picture enlarges a process permanently. The lock lets one process be replaced at a time, so that the
-        # others continue.
-        worker = self._workers[slot]
-        grown = worker.growth_bytes > self._growth_bytes and time.monotonic() > worker.started + MIN_RENEWAL_AGE_S
-        if grown and self._renewal.acquire(blocking=False):
-            try:
-                self._renew(slot)
-            finally:
-                self._renewal.release()
-
-    def _renew(self, slot: int) -> None:
-        # The new process starts before the old one ends: if the start fails, the old one is still there.
+    def _renew_if_due(self, slot: int, *, idle: bool) -> None:
         old = self._workers[slot]
-        log.info(
-            "worker process %d grew by %d MB since its start and is replaced", old.pid, old.growth_bytes // 1_000_000
-        )
-        try:
-            new = self._start_worker()
-        except OSError as error:
-            log.warning("The worker process is not replaced: a new worker process cannot be started (%s).", error)
-            return
-        try:
-            new.wait_until_ready()
-        except StartError as error:
-            new.kill()
-            log.warning("The worker process is not replaced: %s", error)
-            return
-        self._workers[slot] = new
-        old.kill()
-        self._metrics.count("workers_renewed")
+        new = self._renewal.replacement(slot, old, idle=idle)
+        if new is not None:
+            self._workers[slot] = new
+            old.kill()
 
     def _serve(self, worker: Worker | None, job: Job) -> None:
         started = time.monotonic()

@@ -20,10 +20,11 @@ from gateway.model import PictureLimits, Task
 from gateway.vision.engine import Engine
 from gateway.vision.engines.registry import open_engine
 from gateway.vision.tasks import load_libraries, run_task
+from gateway.workers.answers import write_failure, write_report
 from gateway.workers.channel import Channel
 from gateway.workers.confined import restrict_loading, restrict_working
 from gateway.workers.options import WorkerOptions
-from gateway.workers.protocol import Started, read_job, write_failure, write_report, write_started
+from gateway.workers.protocol import Started, read_job, write_started
 
 # As a program this module has the name __main__, which no limit of the log knows.
 log = logging.getLogger("gateway.workers.process")
@@ -44,11 +45,17 @@ def main(arguments: list[str]) -> None:
             return
         channel.send(write_started(Started(confinement=confinement)))
         while True:
-            task, picture_bytes, limit_s = read_job(channel.receive())
-            picture = channel.receive_attachment(picture_bytes)
-            _set_alarm(2 * limit_s + 10)
-            channel.send(_result(picture, task, engine, options.limits))
-            signal.alarm(0)
+            _serve_job(channel, engine, options.limits)
+
+
+def _serve_job(channel: Channel, engine: Engine, limits: PictureLimits) -> None:
+    """Do the next job. Afterwards nothing of its picture is referenced while the process waits for another one."""
+    task, picture_bytes, limit_s = read_job(channel.receive())
+    picture = channel.receive_attachment(picture_bytes)
+    _set_alarm(2 * limit_s + 10)
+    message, drawn = _result(picture, task, engine, limits)
+    channel.send(message, attachment=drawn)
+    signal.alarm(0)
 
 
 def _load(options: WorkerOptions) -> tuple[Engine, Confinement]:
@@ -68,15 +75,16 @@ def _set_alarm(seconds: float) -> None:
     signal.alarm(math.ceil(seconds))
 
 
-def _result(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> bytes:
+def _result(picture: bytes, task: Task, engine: Engine, limits: PictureLimits) -> tuple[bytes, bytes]:
+    """Return the message for the result, and the drawing that follows it."""
     try:
         return write_report(run_task(picture, engine, task, limits))
     except GatewayError as error:
-        return write_failure(error)
+        return write_failure(error), b""
     # The engine may raise anything for a strange picture. That must not end the process.
     except Exception:
         log.exception("the engine failed")
-        return write_failure(GatewayError("the engine failed on this picture"))
+        return write_failure(GatewayError("the engine failed on this picture")), b""
 
 
 if __name__ == "__main__":

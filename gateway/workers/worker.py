@@ -9,17 +9,19 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from gateway.confinement.report import Confinement
 from gateway.errors import GatewayError, StartError, Timeout, Unavailable
 from gateway.model import Analysis, Task
 from gateway.model.recipes import DLIB_DIMENSIONS
+from gateway.workers.answers import most_answer_bytes, most_drawing_bytes, read_report
 from gateway.workers.channel import Channel
 from gateway.workers.environment import process_environment
 from gateway.workers.messages import forward_messages
 from gateway.workers.options import WorkerOptions
-from gateway.workers.process_memory import resident_bytes
-from gateway.workers.protocol import MAX_STARTED_BYTES, most_answer_bytes, read_report, read_started, write_job
+from gateway.workers.process_state import resident_bytes
+from gateway.workers.protocol import MAX_STARTED_BYTES, read_started, write_job
 
 START_TIMEOUT_S = 60
 """Longest time to load the models. It takes a second or two, but longer on a Raspberry Pi with a slow card."""
@@ -44,6 +46,7 @@ class Worker:
 
     Call ``wait_until_ready`` before the first ``run``. ``command`` gets the number of its socket as a last argument.
     ``dimensions``: the number of dimensions of a descriptor. ``confinement``: known when the process is ready.
+    ``started``, ``first_job``: moments on the clock of ``time.monotonic``.
     """
 
     def __init__(self, command: Sequence[str], dimensions: int = DLIB_DIMENSIONS) -> None:
@@ -68,6 +71,7 @@ class Worker:
         self._was_aborted = False
         self._bytes_at_start = 0
         self.loaded = False
+        self.first_job: float | None = None
         self.confinement = Confinement()
         self.started = time.monotonic()
 
@@ -79,6 +83,11 @@ class Worker:
     def alive(self) -> bool:
         """True while the process runs."""
         return self._process.poll() is None
+
+    @property
+    def has_answered(self) -> bool:
+        """True if ``wait_until_ready`` would not wait: the process has sent something, or has exited."""
+        return self._channel.has_data
 
     @property
     def growth_bytes(self) -> int:
@@ -110,21 +119,25 @@ class Worker:
         Raises the error that the process reports, Timeout after ``limit_s`` seconds, GatewayError if the process exits,
         and ValueError if its answer is none. After Timeout and an exit the process has ended.
         """
+        self.first_job = self.first_job or time.monotonic()
         end = time.monotonic() + limit_s
         try:
             self._channel.send(write_job(task, len(picture), limit_s), limit_s, attachment=picture)
-            answer = self._channel.receive(max(end - time.monotonic(), 0), most_bytes=most_answer_bytes(task))
+            return self._receive_result(task, end)
         except TimeoutError:
             self.kill()
             raise Timeout(f"the picture took longer than {limit_s:g} s (workers.picture_s)") from None
         except ConnectionError:
             self._await_exit()
             raise GatewayError("the worker process ended unexpectedly while it analysed this picture") from None
-        return read_report(answer, self._dimensions)
 
     def abort(self) -> None:
         """End the process without waiting. Another thread may be in ``run``, which then raises an error."""
         self._was_aborted = self._was_aborted or self.alive
+        self._process.kill()
+
+    def end_as_crashed(self) -> None:
+        """End the process without waiting, because of what it did: ``crashed`` is true then."""
         self._process.kill()
 
     def kill(self) -> None:
@@ -132,6 +145,17 @@ class Worker:
         self.abort()
         self._process.wait()
         self._channel.close()
+
+    def _receive_result(self, task: Task, end: float) -> Analysis:
+        """Return the result of a task. ``end``: the moment on the clock ``time.monotonic`` until which it may take."""
+        answer = self._channel.receive(max(end - time.monotonic(), 0), most_bytes=most_answer_bytes(task))
+        analysis, drawn_bytes = read_report(answer, self._dimensions)
+        most_bytes, left_s = most_drawing_bytes(task), max(end - time.monotonic(), 0)
+        if (drawn_bytes > 0) != (most_bytes > 0):
+            raise ValueError(f"expected a drawing of up to {most_bytes} bytes, found {drawn_bytes}")
+        if not drawn_bytes:
+            return analysis
+        return replace(analysis, drawn=self._channel.receive_attachment(drawn_bytes, left_s, most_bytes=most_bytes))
 
     def _await_exit(self) -> None:
         with suppress(subprocess.TimeoutExpired):

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.live.looks import EARLY_SHARE, FRESH_LOOKS, FRESH_S, LEARN_INTERVAL_S, MANY_WAITING_JOBS, Looks
 from gateway.model import Analysis, Box, FoundFace, Image, LiveTask, Looked, Search
+from gateway.model.tasks import MAX_KNOWN_FACES
 from tests.workers.fake_clock import FakeClock
 
 FACE, ELSEWHERE = Box(100, 100, 160, 160), Box(400, 100, 460, 160)
@@ -172,6 +173,14 @@ def test_looks_forget_the_camera_with_the_oldest_frame() -> None:
     assert not scene.task("gate").full
     scene.looks.forget(None)
     assert scene.task("gate").full
+
+
+def test_number_of_remembered_faces_is_bounded() -> None:
+    """A worker process that a picture has taken over could otherwise add more with each frame."""
+    scene = Scene()
+    for _ in range(3):
+        scene.answer("parts", (FACE,) * 32, still=(ELSEWHERE,) * MAX_KNOWN_FACES)
+    assert len(scene.task().faces) == MAX_KNOWN_FACES
 
 
 def test_still_face_that_nobody_follows_is_looked_at_again() -> None:

@@ -467,13 +467,18 @@ def fail(error: Exception) -> Answer:
     return lambda future: future.set_exception(error)
 
 
+def drawing_of(*marks: FaceMark) -> DrawTask:
+    """Return the task to draw into a picture over REST. The drawn picture may be as large as the one that came."""
+    return DrawTask(marks, size_limit=size_limit_of(None))
+
+
 def test_faces_are_drawn_with_name_or_verdict() -> None:
     harness = RecognitionHarness(seen(near(BOBS, 0.99), NOBODYS))
     reply = harness.recognise(annotate=True, pictures=(b"picture",), origin=Origin(received=1000.0))
     assert reply.annotated == DRAWN
     assert verdicts(reply) == [("match", "bob"), ("unknown", None)]
     _, drawing = harness.workers.jobs
-    assert drawing.task == DrawTask((FaceMark(BOX, "Bob", known=True), FaceMark(BOX, "unknown", known=False)))
+    assert drawing.task == drawing_of(FaceMark(BOX, "Bob", known=True), FaceMark(BOX, "unknown", known=False))
     assert (drawing.pictures, drawing.deadline, drawing.live) == ((b"picture",), 1060, False)
 
 
@@ -490,7 +495,7 @@ def test_ambiguous_face_is_drawn_as_ambiguous_and_not_as_known() -> None:
     harness = RecognitionHarness(seen(near(ALICES, 0.99)))
     harness.enrol_only((ALICE, ALICES), (BOB, near(ALICES, 0.99)))
     harness.recognise(annotate=True)
-    assert harness.workers.jobs[1].task == DrawTask((FaceMark(BOX, "ambiguous", known=False),))
+    assert harness.workers.jobs[1].task == drawing_of(FaceMark(BOX, "ambiguous", known=False))
 
 
 def test_detected_faces_are_drawn_without_a_label() -> None:
@@ -498,20 +503,20 @@ def test_detected_faces_are_drawn_without_a_label() -> None:
     reply = harness.ask(Operation.DETECT, annotate=True)
     assert isinstance(reply, Detection)
     assert (reply.annotated, len(reply.faces)) == (DRAWN, 2)
-    assert harness.workers.jobs[1].task == DrawTask((FaceMark(BOX, "", known=False),) * 2)
+    assert harness.workers.jobs[1].task == drawing_of(*[FaceMark(BOX, "", known=False)] * 2)
 
 
 def test_requested_landmarks_are_drawn() -> None:
     points = {"nose_tip": [(1, 2)]}
     harness = RecognitionHarness(Analysis(Image(9, 9, 1), (FoundFace(BOX, None, points),), {}))
     harness.ask(Operation.DETECT, annotate=True, landmarks=5)
-    assert harness.workers.jobs[1].task == DrawTask((FaceMark(BOX, "", known=False, landmarks=points),))
+    assert harness.workers.jobs[1].task == drawing_of(FaceMark(BOX, "", known=False, landmarks=points))
 
 
 def test_picture_without_faces_is_annotated_too() -> None:
     harness = RecognitionHarness(seen())
     assert harness.recognise(annotate=True).annotated == DRAWN
-    assert harness.workers.jobs[1].task == DrawTask(())
+    assert harness.workers.jobs[1].task == drawing_of()
 
 
 def test_nothing_is_drawn_without_a_request() -> None:

@@ -193,6 +193,7 @@ def test_usual_change_is_forgotten_by_full_looks_and_by_faces(room: Luma) -> Non
 def test_thumbnail_travels_as_bytes(room: Luma) -> None:
     known = Thumbnail(room, 255 - room)
     arrived = Thumbnail.from_bytes(known.to_bytes())
+    assert arrived is not None
     assert (arrived.pixels == room).all()
     assert (arrived.tolerance == 255 - room).all()
     assert len(known.to_bytes()) == 2 * WIDTH * HEIGHT + 4

@@ -95,6 +95,15 @@ def test_unchanged_frame_is_answered_without_decoding_or_detection(camera: Camer
     assert seen.image == first.image
 
 
+@pytest.mark.parametrize("forged", [b"", b"\0", bytes(4), bytes(40_000), b"\xff" * 40_000], ids=len)
+def test_forged_thumbnail_does_not_blind_the_camera(camera: Camera, forged: bytes) -> None:
+    """Regression: bytes from a worker process that a picture had taken over made each later frame of a camera fail."""
+    first = camera.show(OBAMA)
+    seen = camera.show(OBAMA, thumbnail=forged)
+    assert (seen.looked, [face.box for face in seen.faces]) == ("full", [only_face(first)])
+    assert seen.thumbnail is not None
+
+
 def test_first_frame_without_a_full_look_gets_a_thumbnail(camera: Camera) -> None:
     first = camera.show(OBAMA, full=False)
     assert (first.looked, first.faces, list(first.timing)) == ("nothing", (), ["gate"])

@@ -7,7 +7,17 @@ import PIL.Image
 import pytest
 
 from gateway.errors import BadImage, TooLarge
-from gateway.model import AnalyseTask, Box, DrawTask, FaceMark, Image, Mounting, PictureLimits, RedescribeTask
+from gateway.model import (
+    AnalyseTask,
+    Box,
+    DrawTask,
+    FaceMark,
+    Image,
+    Mounting,
+    PictureLimits,
+    RedescribeTask,
+    SizeLimit,
+)
 from gateway.vision.engine import Engine
 from gateway.vision.tasks import run_task
 from tests.support import frame
@@ -48,6 +58,12 @@ def test_draw_task_returns_a_jpeg_with_the_marks(facegate: Engine) -> None:
     changed = (np.abs(before - after) > 60).any(axis=2)
     assert changed[96, 386:551].mean() > 0.9
     assert not changed[:80].any()
+
+
+def test_drawn_picture_over_the_limit_is_refused(facegate: Engine) -> None:
+    """The broker might not accept a message with a larger picture."""
+    with pytest.raises(TooLarge, match=r"more than 1000 \(limits\.bytes\)"):
+        run_task(frame("obama_1"), facegate, DrawTask((), size_limit=SizeLimit(1000)), LIMITS)
 
 
 def test_draw_task_rotates_the_picture(facegate: Engine) -> None:

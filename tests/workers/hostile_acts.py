@@ -10,6 +10,7 @@ import os
 import resource
 import socket
 import struct
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def _run_a_program() -> None:
     os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
 
 
-ACTS: Mapping[str, Callable[[Target], object]] = {
+ACTS: dict[str, Callable[[Target], object]] = {
     # The network.
     "open a socket": lambda _: socket.socket().close(),
     "open a UDP socket": lambda _: socket.socket(type=socket.SOCK_DGRAM).close(),
@@ -139,10 +140,21 @@ ACTS: Mapping[str, Callable[[Target], object]] = {
 }
 
 
+def _start_threads() -> None:
+    """Start as many threads as the system allows."""
+    threading.stack_size(1 << 16)
+    while True:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+
+ENDLESS_ACTS: dict[str, Callable[[Target], object]] = {"start threads": lambda _: _start_threads()}
+"""Acts that the system does not refuse. The gateway has to end them."""
+
+
 def outcome(act: str, target: Target) -> str:
     """Do an act, and return ``refused``, or the reason for which it is not."""
     try:
-        ACTS[act](target)
+        (ACTS | ENDLESS_ACTS)[act](target)
     # Python reports a limit that may not be raised as a ValueError.
     except (MemoryError, ValueError):
         return "refused"

@@ -1,9 +1,10 @@
 """A worker process without an engine, for tests of processes and jobs.
 
-A picture is a command: ``die``, ``hang``, ``send an invalid message``, ``send a long message``, ``write TEXT`` (to
-standard error), ``signal N`` (the process sends the signal to itself) or ``grow N`` (the process allocates N bytes).
-The result of any other picture has no faces, and the time limit of the job as a timing. With ``grow N`` as an argument
-the process is large from its start. With ``unconfined`` it reports that it is not confined.
+A picture is a command: ``die``, ``hang``, ``send an invalid message``, ``send a long message``, ``answer BYTES`` (the
+process sends these bytes), ``write TEXT`` (to standard error), ``signal N`` (the process sends the signal to itself) or
+``grow N`` (the process allocates N bytes). The result of any other picture has no faces, and the time limit of the job
+as a timing. With ``grow N`` as an argument the process is large from its start. With ``unconfined`` it reports that it
+is not confined.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import time
 
 from gateway.confinement.report import Confinement
 from gateway.model import Analysis, Image
+from gateway.workers.answers import MAX_TEXT_ANSWER_BYTES, write_report
 from gateway.workers.channel import Channel
-from gateway.workers.protocol import MAX_ANSWER_BYTES, Started, read_job, write_report, write_started
+from gateway.workers.protocol import Started, read_job, write_started
 
 _ALLOCATED: list[bytes] = []
 
@@ -34,7 +36,9 @@ def run_command(channel: Channel, picture: bytes, limit_s: float) -> None:
     elif picture == b"send an invalid message":
         channel.send(b"\x81\xa8analysis\x03")
     elif picture == b"send a long message":
-        channel.send(bytes(MAX_ANSWER_BYTES + 1))
+        channel.send(bytes(MAX_TEXT_ANSWER_BYTES + 1))
+    elif picture.startswith(b"answer "):
+        channel.send(picture.removeprefix(b"answer "))
     elif picture.startswith(b"signal "):
         os.kill(os.getpid(), int(picture.split()[1]))
     else:
@@ -42,7 +46,8 @@ def run_command(channel: Channel, picture: bytes, limit_s: float) -> None:
             grow(picture)
         elif picture.startswith(b"write "):
             os.write(2, picture.removeprefix(b"write "))
-        channel.send(write_report(Analysis(Image(1, 1, len(picture)), (), {"limit_s": limit_s})))
+        message, _ = write_report(Analysis(Image(1, 1, len(picture)), (), {"limit_s": limit_s}))
+        channel.send(message)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from gateway.errors import GatewayError
 from gateway.model import AnalyseTask, DetectionMethod, DrawTask, LiveTask, PictureLimits, RedescribeTask, Task
 from gateway.vision.engines.options import EngineOptions
 from gateway.workers.options import WorkerOptions
+from gateway.workers.process_state import thread_count
+from gateway.workers.thread_watch import MAX_THREADS, ThreadWatch
 from gateway.workers.worker import Worker
 from tests.support import frame, models
 from tests.workers.hostile_acts import ACTS, Target
@@ -75,6 +77,18 @@ def target(tmp_path: Path, sibling: Worker) -> Target:
 def test_taken_over_worker_is_refused(act: str, worker: Worker, target: Target) -> None:
     assert act_outcome(worker, act, target) == "refused"
     assert [path.read_bytes() for path in Path(target.folder).iterdir()] == [b"faces"]
+
+
+def test_worker_with_many_threads_is_ended(target: Target) -> None:
+    with running_worker(confined=True) as worker:
+        watch = ThreadWatch(lambda: [worker])
+        watch.start()
+        try:
+            with pytest.raises(GatewayError, match="ended unexpectedly"):
+                act_outcome(worker, "start threads", target)
+        finally:
+            watch.stop()
+        assert worker.crashed
 
 
 HARMLESS = [
@@ -132,6 +146,12 @@ def test_confined_worker_describes_stored_chips_and_a_second_frame(worker: Worke
     assert worker.run(frame("biden_1"), LiveTask(thumbnail=first.thumbnail), 60).faces
 
 
+def test_honest_worker_has_few_threads(worker: Worker) -> None:
+    for task in TASKS.values():
+        outcome(worker, frame("obama_1"), task)
+    assert 1 <= (thread_count(worker.pid) or 0) < MAX_THREADS / 2
+
+
 def test_confined_worker_prepares_the_networks_again_for_many_sizes() -> None:
     """A network is compiled again after 32 sizes. The pyramid has another size for each picture."""
     with (
@@ -142,3 +162,4 @@ def test_confined_worker_prepares_the_networks_again_for_many_sizes() -> None:
             out = io.BytesIO()
             image.resize((side, side)).save(out, "JPEG")
             worker.run(out.getvalue(), AnalyseTask(descriptors=None), 60)
+        assert (thread_count(worker.pid) or 0) < MAX_THREADS / 2

@@ -1,0 +1,52 @@
+"""The watch over the threads of the worker processes.
+
+The filter of system calls lets a worker process start threads, because OpenVINO may do so when it compiles a network.
+The filter cannot count them. A picture that takes over the process could start so many that the gateway itself gets
+none.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+from gateway.workers.process_state import thread_count
+from gateway.workers.worker import Worker
+
+log = logging.getLogger(__name__)
+
+CHECK_INTERVAL_S = 0.25
+
+MAX_THREADS = max(64, 4 * (os.cpu_count() or 1))
+"""Threads of a worker process beyond which it is ended. Honest ones have 8 to 12."""
+
+
+class ThreadWatch:
+    """A thread that ends each worker process with more than MAX_THREADS threads.
+
+    ``workers``: returns the present worker processes.
+    """
+
+    def __init__(self, workers: Callable[[], Sequence[Worker]]) -> None:
+        self._workers = workers
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="thread-watch")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch. It may not have been started."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(CHECK_INTERVAL_S):
+            for worker in self._workers():
+                count = thread_count(worker.pid) or 0
+                if worker.alive and count > MAX_THREADS:
+                    log.error("worker process %d has %d threads, and is ended", worker.pid, count)
+                    worker.end_as_crashed()
