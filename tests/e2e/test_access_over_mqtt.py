@@ -25,7 +25,7 @@ from gateway.model import Caller, Operation
 from gateway.mqtt.bridge.command_access import EXPORTS
 from gateway.mqtt.router import pattern_of
 from tests.e2e.secure_broker import USERS, Logins, SecureBroker
-from tests.support import WAIT_S, Client, frame
+from tests.support import WAIT_S, Client, frame, wait_for
 
 CAMERAS = ("porch", "yard")
 LOGINS = (*CAMERAS, *USERS, "guest")
@@ -181,6 +181,8 @@ def test_answer_reaches_nobody_but_its_login(logins: Logins, secure_gateway: Gat
     """An export has faces, and a new token is secret: nobody else may get them, whatever they subscribe to."""
     for login in LOGINS:
         logins[login].subscribe("#", "facegate/#", "facegate/bridge/user/+/response/#", "facegate/+/response/#")
+        # A shared subscription is another way to the same topics.
+        logins[login].subscribe("$share/thief/#", "$share/thief/facegate/bridge/user/officer/response/#")
     observer = logins["observer"].subscribe("facegate/bridge/user/+/response/people/export")
     observer.publish("facegate/bridge/user/officer/request/people/export", b'{"transaction": "secret"}')
     answer = observer.get()
@@ -213,3 +215,23 @@ def messages_until_own(client: Client, login: str) -> Iterator[str]:
     while topic != f"facegate/{login}/response/detect/last":
         topic = client.get().topic
         yield topic
+
+
+def test_will_of_a_login_is_bound_to_its_topics(secure_broker: SecureBroker, logins: Logins) -> None:
+    """A broker publishes the will of a client that breaks off. It must not carry a command of somebody else."""
+    topics = ["facegate/bridge/user/officer/request/people/list", "facegate/yard/frame", "facegate/porch/frame"]
+    observer = logins["observer"].subscribe(*topics)
+    for topic in topics:
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        client.username_pw_set("porch", "porch")
+        client.tls_set(str(secure_broker.ca))
+        client.will_set(topic, b"will", 1)
+        client.connect("localhost", secure_broker.broker.port)
+        client.loop_start()
+        wait_for(client.is_connected)
+        # The connection breaks off without a goodbye.
+        client.loop_stop()
+        client._reset_sockets()
+    message = observer.get()
+    assert (message.topic, message.payload) == ("facegate/porch/frame", b"will")
+    assert observer.nothing_comes()
