@@ -109,6 +109,7 @@ def fields_of(operation: str) -> dict[str, Any]:
         "camera": "nowhere",
         "archive": picture,
         "images": [picture],
+        "pictures": [of_people["picture"]],
         "role": "viewer",
     }
     if operation == "unknowns/join":
