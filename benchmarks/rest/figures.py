@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.rest.clients import ClientsResult
+from device_sim.errors import SimError
 
 FLOORS: Mapping[int, float] = {1: 5.0, 8: 8.0, 64: 8.0}
 """By the number of clients: how many times as many requests the gateway must answer as the plain server."""
@@ -22,11 +23,13 @@ def p95_ms(latencies: Sequence[float]) -> float:
 
 
 def compare(facegate: Sequence[ClientsResult], plain: Sequence[ClientsResult], seconds: float) -> dict[str, Any]:
-    """Return the figures of one number of clients: medians over the rounds."""
+    """Return the figures of one number of clients: medians over the rounds. Raise SimError without answers."""
     rates = {
         name: statistics.median(len(each.latencies) / seconds for each in results)
         for name, results in (("facegate", facegate), ("plain", plain))
     }
+    if not all(rates.values()):
+        raise SimError(f"too few answers in {seconds:g} s: measure longer (--seconds), on a quiet machine")
     failed = {code: number for each in (*facegate, *plain) for code, number in each.codes.items() if code != "200"}
     return {
         "facegate_rps": round(rates["facegate"], 2),

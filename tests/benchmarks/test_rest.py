@@ -16,6 +16,7 @@ from benchmarks.rest.figures import compare, compare_streams, in_limits, p95_ms
 from benchmarks.rest.plain_server import create_plain_app
 from benchmarks.rest.setup import KNOWN_FACES
 from benchmarks.rest.streams import StreamsTask, open_streams
+from device_sim.errors import SimError
 from gateway.rest.forms import read_form
 from tests.support import frame, free_port
 
@@ -49,6 +50,11 @@ def test_rates_and_latencies_are_medians_of_the_rounds() -> None:
 def test_limits_of_rates(change: dict[str, object], kept: bool) -> None:
     good = {"ratio": 8.0, "failed": {}}
     assert in_limits({"1": {"ratio": 5.0, "failed": {}}, "8": good, "64": {**good, **change}}) is kept
+
+
+def test_measurement_without_answers_is_no_figure() -> None:
+    with pytest.raises(SimError, match="measure longer"):
+        compare([result(0.1)], [ClientsResult()], 1.0)
 
 
 def test_limit_of_streams() -> None:
