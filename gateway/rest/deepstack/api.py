@@ -13,7 +13,7 @@ from gateway.model import Comparison, Detection, Operation, Recognition
 from gateway.rest.access.access import Access
 from gateway.rest.access.check import identify_by_form
 from gateway.rest.calls import Calls
-from gateway.rest.deepstack.form import DeepStackForm, read_deepstack_form
+from gateway.rest.deepstack.form import DeepStackForm, read_deepstack_form, read_key
 from gateway.rest.deepstack.people import RegisteredPeople
 from gateway.rest.deepstack.refusals import add_refusals
 from gateway.rest.deepstack.routes import DEEPSTACK_OPERATIONS, UPDATE_PATH
@@ -35,9 +35,8 @@ def add_deepstack_api(app: Flask, calls: Calls, access: Access, metrics: Metrics
 
 def _view(answer: Answer, access: Access) -> Callable[[], Response]:
     def view() -> Response:
-        form = read_deepstack_form(request)
-        identify_by_form(access, form.text("api_key"))
-        return _respond(answer(form))
+        identify_by_form(access, read_key(request))
+        return _respond(answer(read_deepstack_form(request)))
 
     return view
 

@@ -13,6 +13,7 @@ from gateway.errors import TooLarge
 from gateway.model.caller import LEVELS, Caller, Role
 from gateway.rest.access.failed_logins import MAX_FAILURES
 from gateway.rest.access.route_roles import role_of_route
+from gateway.rest.deepstack import api
 from gateway.rest.deepstack.refusals import WRONG_KEY
 from gateway.rest.deepstack.routes import DEEPSTACK_OPERATIONS, UPDATE_PATH
 from gateway.rest.transport.environ import BODY_ERROR, HEADER_CHECK, HeaderCheck
@@ -117,6 +118,15 @@ def test_body_of_an_unknown_sender_is_received_as_such(site: Site) -> None:
     assert (known.passed, known.sender_known) == (True, True)
     assert check_headers(site, LOCAL).sender_known
     assert not check_headers(site, **bearer("wrong")).passed
+
+
+def test_form_of_an_unknown_sender_is_not_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_request: object) -> None:
+        raise AssertionError("the form was read")
+
+    monkeypatch.setattr(api, "read_deepstack_form", read)
+    assert ask(site, FACE, "wrong").get_json() == WRONG
+    assert ask(site, FACE).get_json() == WRONG
 
 
 def test_body_that_the_server_refused_is_a_refusal(site: Site) -> None:

@@ -6,7 +6,13 @@ import pytest
 from flask import Flask, request
 
 from gateway.errors import BadRequest
-from gateway.rest.deepstack.form import MAX_URL_ENCODED_BYTES, URL_ENCODED, DeepStackForm, read_deepstack_form
+from gateway.rest.deepstack.form import (
+    MAX_URL_ENCODED_BYTES,
+    URL_ENCODED,
+    DeepStackForm,
+    find_key,
+    read_deepstack_form,
+)
 from tests.support import frame
 
 PICTURE = frame("obama_1")
@@ -79,6 +85,42 @@ def test_request_without_a_body_is_an_empty_form() -> None:
 def test_other_bodies_are_refused(body: bytes, content_type: str, reason: str) -> None:
     with pytest.raises(BadRequest, match=reason):
         read(body, content_type)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'Content-Disposition: form-data; name="api_key"',
+        "Content-Disposition: form-data; name=api_key",
+        'Content-Disposition: form-data; name="api_key"\r\nContent-Type: text/plain; charset=utf-8',
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=api_key",
+        'Content-Disposition: form-data;name="api_key"; x="y"',
+    ],
+)
+@pytest.mark.parametrize("newline", ["\r\n", "\n"])
+def test_key_is_found_without_reading_the_form(head: str, newline: str) -> None:
+    parts = [
+        'Content-Disposition: form-data; name="image"; filename="api_key"\r\n\r\n\xff\xd8 api_key',
+        f"{head}\r\n\r\nfacegate_x ",
+        'Content-Disposition: form-data; name="userid"\r\n\r\nAda',
+    ]
+    body = "".join(f"--x\r\n{part}\r\n" for part in parts) + "--x--\r\n"
+    assert find_key(body.replace("\r\n", newline).encode("latin-1")) == "facegate_x"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"api_key",
+        b' name="api_key"\r\n\r\n' + b"x" * 300,
+        b'filename="api_key"\r\n\r\nx\r\n',
+        b' name="my_api_key"\r\n\r\nx\r\n',
+        b"api_key" * 100 + b' name="api_key"\r\n\r\nx\r\n',
+    ],
+)
+def test_body_without_a_key_has_none(body: bytes) -> None:
+    assert find_key(body) == ""
 
 
 @pytest.mark.parametrize(("given", "number"), [("", 0), ("0.45", 0.45), ("0,45", 0.45), (" 1 ", 1), ("0", 0)])
