@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from queue import SimpleQueue
+from typing import Protocol
 
 from gateway import __version__
 from gateway.config import Settings
@@ -33,6 +34,7 @@ from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
 from gateway.people.recogniser_switch import check_recogniser_switch
 from gateway.people.wiring import has_store, open_people, store_path
+from gateway.rest.events.wiring import Events
 from gateway.rest.wiring import create_rest, needs_token
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
@@ -45,6 +47,11 @@ from gateway.systemd import SystemdNotifier
 from gateway.workers.wiring import create_pool, prepare_engine
 
 log = logging.getLogger(__name__)
+
+
+class _HasWarnings(Protocol):
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
 
 class Gateway:
@@ -95,14 +102,16 @@ class Gateway:
             seen_cameras,
             lambda: self.mqtt.repeat_announcements(),
         )
+        self.events = Events(settings, self.people, self.health)
         name_news = NameNews()
+        announcers = [self.announcements.announcer, *self.homeassistant.announcers, name_news, self.events.announcer]
         known_cameras = find_known_cameras(settings, self.announcements.retained)
         parts = LiveParts(
             self.people,
             self.pool,
             policy,
             switches,
-            Announcers([self.announcements.announcer, *self.homeassistant.announcers, name_news]),
+            Announcers(announcers),
             self.journal,
             self.metrics,
             known_cameras,
@@ -121,6 +130,7 @@ class Gateway:
             administration=administration,
             follow=self.live.submit if self.live is not None else None,
             record=events.record,
+            announce_result=self.events.announcer.announce_result,
         )
         self.sources = PictureSources(
             settings,
@@ -146,9 +156,8 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        self.rest = create_rest(
-            settings, self.service.submit, self.health, store.tokens, self.metrics, events.record, describe_mqtt
-        )
+        rest = settings, self.service.submit, self.health, store.tokens, self.metrics, events.record
+        self.rest = create_rest(*rest, describe_mqtt, self.events.streams)
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:
@@ -163,6 +172,7 @@ class Gateway:
         self.people.store.backups.check()
         self.people.unknown_faces.start()
         self.homeassistant.start(self.people.gallery.people().values())
+        self.events.start()
         for part in self._live_parts:
             part.start()
         self.sources.start()
@@ -191,6 +201,7 @@ class Gateway:
             self.journal.shutdown,
             partial(self.changes.shutdown, cancel_futures=True),
             partial(self.reads.shutdown, cancel_futures=True),
+            self.events.stop,
             self.rest.stop,
             self.mqtt.stop,
             self.people.watcher.stop,
@@ -217,21 +228,12 @@ class Gateway:
         )
 
     def _warnings(self) -> tuple[str, ...]:
-        return (
-            *self.pool.warnings,
-            *self.people.updater.warnings,
-            *self.people.store.backups.warnings,
-            *self.people.store.audit.warnings,
-            *self.people.audit.warnings,
-            *self.people.groups.warnings,
-            *self.people.sightings.warnings,
-            *self.people.folder.warnings,
-            *self.mqtt.warnings,
-            *self.rest.warnings,
-            *self.homeassistant.warnings,
-            *self.sources.warnings,
-            *(self.unfollowed.warnings if self.live is None else ()),
-        )
+        people, store = self.people, self.people.store
+        stored = [people.updater, store.backups, store.audit, people.audit, people.groups, people.sightings]
+        unfollowed = [self.unfollowed] if self.live is None else []
+        interfaces = [people.folder, self.mqtt, self.rest, self.homeassistant, self.sources, *unfollowed]
+        parts: list[_HasWarnings] = [self.pool, *stored, *interfaces]
+        return tuple(warning for part in parts for warning in part.warnings)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
         "rest/face_rec_api",
         "rest/forms",
         "rest/problems",
-        "rest/transport/bridge",
+        "rest/transport/sending",
     },
     "uvicorn": {"rest/server"},
     "openvino": {"vision/engines/openvino_import"},

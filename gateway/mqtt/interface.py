@@ -32,7 +32,7 @@ from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.delivery.ignored_messages import IgnoredMessages
 from gateway.mqtt.delivery.loopback import Loopback
 from gateway.mqtt.delivery.poison_guard import PoisonGuard
-from gateway.mqtt.delivery.unchanged_answers import UnchangedAnswers
+from gateway.live.unchanged_answers import UnchangedAnswers
 from gateway.mqtt.delivery.uploads import Uploads
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.intake import Intake

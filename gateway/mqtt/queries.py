@@ -13,7 +13,7 @@ from gateway.mqtt.codec.inbound import Frame, Query, Reader
 from gateway.mqtt.codec.outbound import write_result
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.delivery.reply_cache import ReplyCache
-from gateway.mqtt.delivery.unchanged_answers import UnchangedAnswers
+from gateway.live.unchanged_answers import UnchangedAnswers
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.delivery.watchdog import claim_before_giving_up
 from gateway.mqtt.outbox import Outbox

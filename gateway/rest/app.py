@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from flask import Flask, request
 
@@ -22,6 +22,9 @@ from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
 from gateway.rest.deepstack.api import add_deepstack_api
 from gateway.rest.description_api import add_description_api
 from gateway.rest.early_refusals import add_early_refusals
+from gateway.rest.events.api import add_events_api
+from gateway.rest.events.hub import EventHub
+from gateway.rest.events.streams import EventStreams
 from gateway.rest.face_rec_api import add_face_rec_api
 from gateway.rest.health_api import add_health_api
 from gateway.rest.problems import add_error_handlers
@@ -36,20 +39,19 @@ def create_app(
     limits: LimitSettings,
     *,
     access: Access,
-    hosts: Sequence[str] = (),
+    streams: EventStreams | None = None,
+    sites: CrossSiteCheck | None = None,
     describe_mqtt: Callable[[], Document] = dict,
-    origins: Sequence[str] = (),
 ) -> Flask:
-    """Return the application. ``hosts``: names of this machine in URLs, besides ``localhost`` and IP addresses.
+    """Return the application. ``sites``: the check of the names in URLs and of other sites; by default the strictest.
 
-    ``describe_mqtt``: returns the AsyncAPI document. ``origins``: other origins whose pages may use the gateway with a
-    token.
+    ``describe_mqtt``: returns the AsyncAPI document. ``streams``: the event streams. Without it there are no events.
     """
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the provider that Flask installs has this attribute
     # The checks of the headers come first: a refused request is not even logged, and its body is not read.
-    add_cross_site_check(app, CrossSiteCheck(hosts, origins), metrics)
+    add_cross_site_check(app, sites or CrossSiteCheck(()), metrics)
     add_access_check(app, access)
     add_early_refusals(app)
     app.before_request(lambda: log_request(request))
@@ -62,6 +64,7 @@ def create_app(
     add_face_rec_api(app, calls)
     add_api_v1(app, calls)
     add_deepstack_api(app, calls, access, metrics)
+    add_events_api(app, access, EventStreams(EventHub(), most=0) if streams is None else streams)
     add_health_api(app, health, metrics)
     add_login_api(app, access)
     add_description_api(app, describe_mqtt)

@@ -16,7 +16,8 @@ from gateway.rest.access.anonymous import AnonymousRules
 from gateway.rest.access.client import Proxies
 from gateway.rest.access.start_check import check_tokens
 from gateway.rest.app import create_app
-from gateway.rest.cross_site import machine_names
+from gateway.rest.cross_site import CrossSiteCheck, machine_names
+from gateway.rest.events.streams import EventStreams
 from gateway.rest.server import RestServer
 from gateway.service.service import Submit
 from gateway.store.protocols import Tokens
@@ -37,11 +38,12 @@ def create_rest(
     metrics: Metrics,
     record: RecordEvent,
     describe_mqtt: Callable[[str, str], Document],
+    streams: EventStreams,
 ) -> RestServer:
     """Return the server of the REST interface. Raise StartError if REST must not listen with these settings.
 
     ``record``: gets the failed log-ins and the refusals that the audit must have. ``describe_mqtt``: returns the
-    AsyncAPI document, from the base topic and the address of the broker.
+    AsyncAPI document, from the base topic and the address of the broker. ``streams``: the event streams.
     """
     check_tokens(settings.rest, tokens)
     access = Access(settings.rest, tokens, metrics, proxies=Proxies(settings.rest.proxies), record=record)
@@ -52,8 +54,8 @@ def create_rest(
         metrics=metrics,
         limits=settings.limits,
         access=access,
-        hosts=(settings.rest.host, *settings.rest.hosts, *machine_names()),
+        streams=streams,
+        sites=CrossSiteCheck((settings.rest.host, *settings.rest.hosts, *machine_names()), settings.rest.origins),
         describe_mqtt=partial(describe_mqtt, settings.mqtt.base, f"{settings.mqtt.host}:{settings.mqtt.port}"),
-        origins=settings.rest.origins,
     )
     return RestServer(app=app, settings=settings.rest, limits=settings.limits)

@@ -15,6 +15,9 @@ from gateway.service.recognition import RecognitionService
 from gateway.service.refusals import find_event
 
 
+AnnounceResult = Callable[[Request, "Future[Reply]"], None]
+
+
 class Submit(Protocol):
     """Service.submit, as the interfaces use it. ``request.origin.caller`` is the party that asks."""
 
@@ -29,7 +32,7 @@ class Service:
     """The operations on pictures and on people.
 
     ``follow``: takes live frames, or is None if they are answered one by one. ``record``: gets the refusals and the
-    failures that the audit must have.
+    failures that the audit must have. ``announce_result``: gets each live frame with its reply, which is done.
     """
 
     def __init__(
@@ -38,11 +41,13 @@ class Service:
         administration: Administration,
         follow: Callable[[Request], Future[Reply]] | None = None,
         record: RecordEvent = ignore_event,
+        announce_result: AnnounceResult = lambda _request, _reply: None,
     ) -> None:
         self._recognition = recognition
         self._administration = administration
         self._follow = follow
         self._record = record
+        self._announce_result = announce_result
 
     @overload
     def submit(self, request: Request, /) -> Future[Reply]: ...
@@ -54,6 +59,8 @@ class Service:
         """Return the future of the reply. The future's exception is a GatewayError, or a bug in the gateway."""
         reply: Future[Any] = self._start(request)
         reply.add_done_callback(partial(self._note_refusal, request))
+        if isinstance(request, Request) and request.live:
+            reply.add_done_callback(partial(self._announce_result, request))
         return reply
 
     def _start(self, request: Request | AdministrationRequest) -> Future[Any]:

@@ -13,7 +13,7 @@ from gateway.config import RestSettings
 from gateway.errors import Forbidden, Unauthorized
 from gateway.metrics import Metrics
 from gateway.model.audit import AuditEvent, RecordEvent, ignore_event
-from gateway.model.caller import Caller
+from gateway.model.caller import Caller, Role
 from gateway.rest.access.anonymous import TOKEN_ADVICE, AnonymousRules
 from gateway.rest.access.client import Client, Proxies
 from gateway.rest.access.credentials import read_token
@@ -23,6 +23,7 @@ from gateway.rest.access.token_check import TokenCheck
 from gateway.rest.cross_site import is_same_origin, read_authority
 from gateway.rest.transport.environ import CLIENT
 from gateway.store.protocols import Tokens
+from gateway.store.tokens import digest_of
 
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_PARAMETER = "csrf"
@@ -101,13 +102,35 @@ class Access:
         """End the session of a request."""
         self._sessions.end(_session_id(request, self.client_of(request)))
 
+    def keep_checking(self, request: Request, least: Role) -> Callable[[], bool]:
+        """Return a function that says whether the sender of a request may still use a route that needs this role.
+
+        It may be called by any thread, as long as the response lasts, and raises GatewayError if tokens cannot be read.
+        An open response counts as a use of its session.
+        """
+        client = self.client_of(request)
+        if authorization := request.headers.get("Authorization"):
+            digest = digest_of(read_token(authorization))
+            return lambda: _may(self._tokens.find_caller(digest, client), least)
+        session_id = _session_id(request, client)
+        if self._find_identity(session_id, client) is None:
+            # The rules for requests without a token do not change while the gateway runs.
+            return lambda: True
+        return lambda: _may(identity.caller if (identity := self._find_identity(session_id, client)) else None, least)
+
     def note_refusal(self, caller: Caller, operation: str, person: str) -> None:
         """Record that the role of a caller is too low for an operation. ``person``: its id, or an empty text."""
         self._record(AuditEvent(caller, operation, "refused", person, Forbidden.code))
 
     def _find_session(self, request: Request, client: Client) -> Identity | None:
         """Return who sent a request with the cookie of a session that lasts. Raise Forbidden."""
-        session_id = _session_id(request, client)
+        identity = self._find_identity(_session_id(request, client), client)
+        if identity is not None and identity.session is not None and request.method not in SAFE_METHODS:
+            _check_own_page(request, client, identity.session)
+        return identity
+
+    def _find_identity(self, session_id: str, client: Client) -> Identity | None:
+        """Return who began a session that lasts. A session ends with its token. Raise Forbidden."""
         session = self._sessions.find(session_id) if session_id else None
         if session is None:
             return None
@@ -115,9 +138,11 @@ class Access:
         if caller is None:
             self._sessions.end(session_id)
             return None
-        if request.method not in SAFE_METHODS:
-            _check_own_page(request, client, session)
         return Identity(caller, session)
+
+
+def _may(caller: Caller | None, least: Role) -> bool:
+    return caller is not None and caller.may(least)
 
 
 def session_cookie(client: Client) -> str:

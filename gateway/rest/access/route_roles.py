@@ -36,6 +36,8 @@ ROUTE_ROLES: Mapping[str, Role | None] = {
     "POST /login": None,
     # Blue Iris sends no token with this question.
     f"GET {UPDATE_PATH}": None,
+    # A stream names people.
+    "GET /api/v1/events": "viewer",
     "POST /logout": LOWEST_ROLE,
     "GET /session": LOWEST_ROLE,
     **{route: least_role(operation) for route, operation in ROUTE_OPERATIONS.items()},

@@ -11,7 +11,6 @@ from functools import partial
 from http import HTTPStatus
 
 from flask import Flask
-from werkzeug.wrappers import Response
 
 from gateway.errors import GatewayError
 from gateway.rest.access.client import Proxies
@@ -22,17 +21,20 @@ from gateway.rest.transport.environ import (
     BODY_ERROR,
     CLIENT,
     HEADER_CHECK,
+    STREAM_SLOT,
     Environ,
     HeaderCheck,
     Receive,
     Scope,
     Send,
+    StreamSlot,
     add_body,
     client_of,
     write_environ,
 )
 from gateway.rest.transport.error_pace import ErrorPace
 from gateway.rest.transport.public_address import apply_public_address
+from gateway.rest.transport.sending import BridgeResponse, send_response, send_stream
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 """The paths with threads of their own, so that they never wait for other requests."""
@@ -49,12 +51,6 @@ BODIES_DISCARDED = 2
 
 RESPONSES_IN_MEMORY = 2
 """The memory for all responses that clients are reading, but for one, as a multiple of the largest body allowed."""
-
-SEND_BYTES = 65_536
-"""The most bytes of a response that are handed over in one step."""
-
-SEND_S = 30.0
-"""The longest time in which a client may read nothing of its response."""
 
 
 class Bridge:
@@ -77,8 +73,7 @@ class Bridge:
             try:
                 response, body_left = await self._respond(scope, receive, connection)
                 await self._delay_error(response.status_code, scope, connection)
-                with self._unread.response(connection, len(response.get_data())):
-                    await _send(response, send)
+                await self._send(response, connection, receive, send)
                 if body_left:
                     connection.enter(Phase.RECEIVING)
                     # Many clients read no response before they have sent everything.
@@ -96,10 +91,20 @@ class Bridge:
         for executor in (self._threads, self._health_threads):
             executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _respond(self, scope: Scope, receive: Receive, connection: Connection) -> tuple[Response, bool]:
+    async def _send(self, response: BridgeResponse, connection: Connection, receive: Receive, send: Send) -> None:
+        if response.endless is None:
+            with self._unread.response(connection, len(response.get_data())):
+                await send_response(response, send)
+            return
+        try:
+            await send_stream(response, response.endless, receive, send)
+        finally:
+            response.endless.close()
+
+    async def _respond(self, scope: Scope, receive: Receive, connection: Connection) -> tuple[BridgeResponse, bool]:
         """Return the response, and whether a part of the request's body is left."""
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
-            return _closing(Response("the headers are too long", HEADERS_TOO_LONG)), True
+            return _closing(BridgeResponse("the headers are too long", HEADERS_TOO_LONG)), True
         environ = write_environ(scope)
         # Flask is asked twice about a request with a body, and needs the client several times.
         environ[CLIENT] = self._proxies.find_client(environ)
@@ -128,36 +133,31 @@ class Bridge:
             connection.enter(Phase.RECEIVING)
             await asyncio.sleep(delay)
 
-    async def _check_headers(self, environ: Environ) -> tuple[HeaderCheck, Response]:
+    async def _check_headers(self, environ: Environ) -> tuple[HeaderCheck, BridgeResponse]:
         """Return the result of the check of the headers, and the response if the request did not pass it."""
         check = HeaderCheck()
         response = await self._run({**environ, HEADER_CHECK: check})
         return check, response
 
-    async def _ask_flask(self, environ: Environ, connection: Connection) -> Response:
+    async def _ask_flask(self, environ: Environ, connection: Connection) -> BridgeResponse:
         connection.enter(Phase.ANSWERING)
         return await self._run(environ)
 
-    async def _run(self, environ: Environ) -> Response:
+    async def _run(self, environ: Environ) -> BridgeResponse:
         threads = self._health_threads if environ["PATH_INFO"] in HEALTH_PATHS else self._threads
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, partial(Response.from_app, self._app, environ, buffered=True))
+        slot = environ[STREAM_SLOT] = StreamSlot()
+        ask_flask = partial(BridgeResponse.from_app, self._app, environ, buffered=True)
+        response = await loop.run_in_executor(threads, ask_flask)
+        assert isinstance(response, BridgeResponse)
+        response.take_stream(slot)
+        return response
 
 
 def _has_body(environ: Environ) -> bool:
     return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0"
 
 
-def _closing(response: Response) -> Response:
+def _closing(response: BridgeResponse) -> BridgeResponse:
     response.headers["Connection"] = "close"
     return response
-
-
-async def _send(response: Response, send: Send) -> None:
-    """Send a response, but not its end. Raise asyncio.TimeoutError if the client reads nothing for SEND_S."""
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-    content = response.get_data()
-    for start in range(0, len(content), SEND_BYTES):
-        chunk = content[start : start + SEND_BYTES]
-        await asyncio.wait_for(send({"type": "http.response.body", "body": chunk, "more_body": True}), SEND_S)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 Scope = Mapping[str, Any]
 """The first line and the headers of a request, as ASGI describes them."""
@@ -26,6 +26,9 @@ BODY_ERROR = "facegate.body_error"
 
 CLIENT = "facegate.client"
 """The key of the Client that sent the request."""
+
+STREAM_SLOT = "facegate.stream_slot"
+"""The key of the StreamSlot of a request."""
 
 NO_ADDRESS = ("", 0)
 """The address of a client that left before it was looked up."""
@@ -51,6 +54,30 @@ class HeaderCheck:
     def leave_to_body(self) -> None:
         """Note that only the body can tell who sent the request."""
         self.sender_known = False
+
+
+class Stream(Protocol):
+    """The body of a response that does not end soon."""
+
+    def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Give the pieces of the body, in the event loop."""
+
+    def end_now(self) -> None:
+        """Give no further piece, since the client has left."""
+
+    def close(self) -> None:
+        """Free everything that the stream holds. The server calls this once, also if it sent nothing."""
+
+
+@dataclass(slots=True)
+class StreamSlot:
+    """The place for the stream of a response, if its body is one. Flask sets it."""
+
+    stream: Stream | None = None
+
+    def put(self, stream: Stream) -> None:
+        """Make a stream the body of the response."""
+        self.stream = stream
 
 
 def write_environ(scope: Scope) -> Environ:

@@ -23,6 +23,7 @@ from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.rest.access.access import Access
 from gateway.rest.access.client import Proxies
 from gateway.rest.app import create_app
+from gateway.rest.cross_site import CrossSiteCheck
 from gateway.store.sqlite.token_file import SqliteTokens
 from gateway.store.tokens import Token, digest_of, make_secret
 
@@ -84,7 +85,7 @@ class Site:
             self.metrics,
             LimitSettings(),
             access=self.access,
-            origins=settings.origins,
+            sites=CrossSiteCheck((), settings.origins),
         )
 
     def add(self, name: str, role: Role, expires: float | None = None) -> str:

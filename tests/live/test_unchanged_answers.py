@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.live import unchanged_answers as module
+from gateway.live.unchanged_answers import UnchangedAnswers
 from gateway.model import Face, Image, Judgement, Recognition
 from gateway.model.sightings import Sighting
-from gateway.mqtt.delivery import unchanged_answers as module
-from gateway.mqtt.delivery.unchanged_answers import UnchangedAnswers
 from tests.examples import ALICE, BOX
 
 NOBODY = Recognition(faces=(), image=Image(1, 1, 1), threshold=0.5, timing={}, unchanged=True)

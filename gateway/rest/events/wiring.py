@@ -1,0 +1,53 @@
+"""The parts of the event stream, built from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.config import Settings
+from gateway.contract.events import PeopleEventDocument, UnknownsEventDocument
+from gateway.contract.health import write_health
+from gateway.live.unchanged_answers import UnchangedAnswers
+from gateway.model.health import Health
+from gateway.people.gallery import Gallery
+from gateway.people.services import PeopleServices
+from gateway.people.unknown_groups import UnknownGroups
+from gateway.rest.events.announcer import StreamAnnouncer
+from gateway.rest.events.feed import StateFeed
+from gateway.rest.events.hub import EventHub
+from gateway.rest.events.streams import EventStreams
+
+
+class Events:
+    """The event stream. ``announcer``: gets the news about live cameras. ``streams``: for the HTTP server."""
+
+    def __init__(self, settings: Settings, people: PeopleServices, health: Callable[[], Health]) -> None:
+        live, hub = settings.live, EventHub()
+        self.announcer = StreamAnnouncer(hub, UnchangedAnswers(live.unchanged_answer_s, live.most_cameras))
+        self.streams = EventStreams(hub, settings.rest.event_streams)
+        self._feed = StateFeed(
+            hub,
+            self.streams,
+            {
+                "people": lambda: _people(people.gallery),
+                "unknowns": lambda: _unknowns(people.groups),
+                "health": lambda: write_health(health()),
+            },
+            people.gallery.__contains__,
+        )
+
+    def start(self) -> None:
+        self._feed.start()
+
+    def stop(self) -> None:
+        """End all streams."""
+        self.streams.stop()
+        self._feed.stop()
+
+
+def _people(gallery: Gallery) -> PeopleEventDocument:
+    return PeopleEventDocument(known=len(gallery), revision=gallery.changes)
+
+
+def _unknowns(groups: UnknownGroups) -> UnknownsEventDocument:
+    return UnknownsEventDocument(waiting=groups.waiting, revision=groups.changes)

@@ -1,0 +1,141 @@
+"""The hub of events: the newest states, the last sightings, and positions in them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from gateway.contract.base import WireModel
+from gateway.contract.events import PeopleEventDocument, write_present_event
+from gateway.contract.live import write_event
+from gateway.rest.events import hub as module
+from gateway.rest.events.hub import Choice, EventHub
+from tests.rest.events.examples import ADA, GRACE, presence, sighting_event
+
+
+def people(known: int) -> PeopleEventDocument:
+    return PeopleEventDocument(known=known, revision=known)
+
+
+def add_sighting(hub: EventHub, key: str, camera: str = "porch") -> None:
+    hub.add("sighting", partial(write_event, sighting_event(key, camera, ADA)), camera, [ADA.slug])
+
+
+def test_only_the_newest_version_of_a_state_is_read() -> None:
+    hub = EventHub()
+    for known in range(5):
+        hub.set_state("people", partial(people, known))
+    (entry,) = hub.news(0).entries
+    assert (entry.number, entry.data()) == (5, b'{"schema":1,"known":4,"revision":4}')
+    assert hub.news(5).entries == ()
+
+
+def test_states_and_sightings_are_read_in_their_order() -> None:
+    hub = EventHub()
+    add_sighting(hub, "s1")
+    hub.set_state("people", partial(people, 1))
+    add_sighting(hub, "s2")
+    news = hub.news(0)
+    assert [(each.number, each.kind) for each in news.entries] == [(1, "sighting"), (2, "people"), (3, "sighting")]
+    assert (news.position, news.lost) == (3, False)
+    # A new client learns the state of now, and no old sightings.
+    assert [each.kind for each in hub.states().entries] == ["people"]
+
+
+def test_document_is_written_when_it_is_first_read_and_only_once() -> None:
+    written = []
+
+    def write() -> WireModel:
+        written.append(1)
+        return people(1)
+
+    hub = EventHub()
+    hub.set_state("people", write)
+    assert written == []
+    (entry,) = hub.news(0).entries
+    assert entry.data() == entry.data()
+    assert written == [1]
+
+
+def test_sightings_beyond_the_limit_are_lost_and_a_client_learns_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_LOGGED", 3)
+    hub = EventHub()
+    for n in range(5):
+        add_sighting(hub, f"s{n}")
+    assert [each.number for each in hub.news(2).entries] == [3, 4, 5]
+    assert [hub.news(position).lost for position in (1, 2)] == [True, False]
+
+
+def test_number_of_states_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_STATES", 3)
+    hub = EventHub()
+    for n in range(5):
+        hub.set_state("present", partial(write_present_event, presence(f"cam{n}")), f"cam{n}")
+    assert [each.camera for each in hub.states().entries] == ["cam2", "cam3", "cam4"]
+
+
+def test_id_of_another_run_or_of_the_future_is_unknown() -> None:
+    hub = EventHub()
+    hub.set_state("people", partial(people, 1))
+    assert hub.read_id(hub.write_id(1)) == 1
+    for text in (
+        EventHub().write_id(1),
+        hub.write_id(2),
+        "",
+        "1",
+        f"{hub.run}-",
+        f"{hub.run}-x",
+        "\N{SNOWMAN}",
+        "9" * 99,
+    ):
+        assert hub.read_id(text) is None
+
+
+def test_nothing_names_a_person_who_was_removed() -> None:
+    hub = EventHub()
+    hub.set_state("present", partial(write_present_event, presence("porch", ADA)), "porch", [ADA.slug])
+    hub.set_state("present", partial(write_present_event, presence("yard", GRACE)), "yard", [GRACE.slug])
+    hub.set_state("health", partial(people, 1))
+    add_sighting(hub, "s1")
+    hub.forget_person(ADA.slug)
+    # The warnings of the health document may name anybody.
+    assert [(each.kind, each.camera) for each in hub.news(0).entries] == [("present", "yard")]
+    hub.keep_people(lambda slug: slug != GRACE.slug)
+    assert hub.news(0) == module.News((), 4)
+
+
+def test_states_that_nobody_updates_are_dropped_with_the_last_listener() -> None:
+    hub = EventHub()
+    hub.set_listening(True)
+    hub.set_state("people", partial(people, 1))
+    hub.set_state("present", partial(write_present_event, presence("porch")), "porch")
+    hub.set_listening(False)
+    assert [each.kind for each in hub.states().entries] == ["present"]
+    assert not hub.has_state("people")
+
+
+def test_camera_that_was_forgotten_has_no_state() -> None:
+    hub = EventHub()
+    for camera in ("porch", "yard"):
+        hub.set_state("present", partial(write_present_event, presence(camera)), camera)
+    hub.forget_camera("porch")
+    assert [each.camera for each in hub.states().entries] == ["yard"]
+
+
+def test_choice_by_kind_and_by_camera() -> None:
+    hub = EventHub()
+    hub.set_state("people", partial(people, 1))
+    add_sighting(hub, "s1", "porch")
+    add_sighting(hub, "s2", "yard")
+    hub.set_state("present", partial(write_present_event, presence("porch")), "porch")
+    entries = hub.news(0).entries
+
+    def chosen(choice: Choice) -> list[int]:
+        return [each.number for each in entries if choice.includes(each)]
+
+    assert chosen(Choice()) == [1, 2, 3, 4]
+    assert chosen(Choice(kinds=frozenset({"sighting"}))) == [2, 3]
+    # An event about no camera is for everybody.
+    assert chosen(Choice(cameras=frozenset({"yard"}))) == [1, 3]
+    assert chosen(Choice(frozenset({"sighting", "present"}), frozenset({"porch"}))) == [2, 4]
