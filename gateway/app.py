@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from queue import SimpleQueue
-from typing import Protocol
 
 from gateway import __version__
 from gateway.config import Settings
@@ -24,7 +23,7 @@ from gateway.live.unfollowed import UnfollowedCameras
 from gateway.live.wiring import LiveParts, build_live
 from gateway.metrics import Metrics
 from gateway.model.caller import GATEWAY_CALLER
-from gateway.model.health import Health
+from gateway.model.health import HasWarnings, Health
 from gateway.mqtt.announcements.known_cameras import find_known_cameras
 from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.description.asyncapi import describe_mqtt
@@ -42,16 +41,12 @@ from gateway.service.gateway_info import describe_gateway
 from gateway.service.live_notes import LiveNotes
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import policy_of
+from gateway.service.request_metrics import RequestMetrics
 from gateway.service.service import Service
 from gateway.systemd import SystemdNotifier
 from gateway.workers.wiring import create_pool, prepare_engine
 
 log = logging.getLogger(__name__)
-
-
-class _HasWarnings(Protocol):
-    @property
-    def warnings(self) -> tuple[str, ...]: ...
 
 
 class Gateway:
@@ -61,7 +56,7 @@ class Gateway:
         engine = prepare_engine(settings)
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
-        self.metrics = Metrics()
+        self.metrics = Metrics(settings.configured_cameras)
         self._fatal_errors: SimpleQueue[GatewayError] = SimpleQueue()
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
         # One thread makes all changes, one after the other. Reading has its own, so that it does not wait for them.
@@ -102,7 +97,7 @@ class Gateway:
             seen_cameras,
             lambda: self.mqtt.repeat_announcements(),
         )
-        self.events = Events(settings, self.people, self.health)
+        self.events = Events(settings, self.people, self.health, self.metrics)
         name_news = NameNews()
         announcers = [self.announcements.announcer, *self.homeassistant.announcers, name_news, self.events.announcer]
         known_cameras = find_known_cameras(settings, self.announcements.retained)
@@ -111,7 +106,7 @@ class Gateway:
             self.pool,
             policy,
             switches,
-            Announcers(announcers),
+            Announcers(announcers, self.metrics.count_sighting_event),
             self.journal,
             self.metrics,
             known_cameras,
@@ -130,7 +125,7 @@ class Gateway:
             administration=administration,
             follow=self.live.submit if self.live is not None else None,
             record=events.record,
-            announce_result=self.events.announcer.announce_result,
+            observers=[RequestMetrics(self.metrics).observe, self.events.announcer.announce_result],
         )
         self.sources = PictureSources(
             settings,
@@ -229,10 +224,9 @@ class Gateway:
 
     def _warnings(self) -> tuple[str, ...]:
         people, store = self.people, self.people.store
-        stored = [people.updater, store.backups, store.audit, people.audit, people.groups, people.sightings]
-        unfollowed = [self.unfollowed] if self.live is None else []
-        interfaces = [people.folder, self.mqtt, self.rest, self.homeassistant, self.sources, *unfollowed]
-        parts: list[_HasWarnings] = [self.pool, *stored, *interfaces]
+        parts: list[HasWarnings] = [self.pool, people.updater, store.backups, store.audit, people.audit, people.groups]
+        parts += [people.sightings, people.folder, self.mqtt, self.rest, self.homeassistant, self.sources]
+        parts += [self.unfollowed] if self.live is None else []
         return tuple(warning for part in parts for warning in part.warnings)
 
 

@@ -160,6 +160,11 @@ TEMPORARY_CODES = frozenset({"busy", "timeout", "internal", "expired"})
 repeated with the same id is processed again."""
 
 
+def code_of(error: BaseException) -> str:
+    """Return the code with which an error is answered. A bug in the gateway has the code of GatewayError."""
+    return error.code if isinstance(error, GatewayError) else GatewayError.code
+
+
 def wire_errors() -> dict[str, type[GatewayError]]:
     """Return every error code that a client may receive, with its class."""
     found: dict[str, type[GatewayError]] = {}

@@ -1,15 +1,21 @@
-"""The format of the log, and limits on how often one message is written.
+"""The forms of the log, the request that a line belongs to, and limits on how often one message is written.
 
 A faulty camera can cause 300 messages a second, and memory cards wear out.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+LogFormat = Literal["text", "json"]
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -32,8 +38,21 @@ EXTERNALLY_TRIGGERED = (
 )
 """Loggers whose messages a client can cause as often as it likes."""
 
+_REQUEST: ContextVar[str] = ContextVar("request", default="")
+"""The id of the request that a thread works on, or an empty text."""
+
 HTTP_CLIENT_LOGGERS = ("httpx", "httpcore")
 """Loggers that write a line for each request to a camera or to Frigate, with its address."""
+
+
+@contextmanager
+def logged_request(request_id: str) -> Iterator[None]:
+    """Let each line that this thread logs meanwhile carry the id of a request."""
+    token = _REQUEST.set(request_id)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(token)
 
 
 def escape(text: str) -> str:
@@ -62,7 +81,8 @@ class OneLineFormatter(logging.Formatter):
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        return escape(super().formatMessage(record))
+        request = _REQUEST.get()
+        return escape(super().formatMessage(record) + (f" [{request}]" if request else ""))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
         return _indent(super().formatException(ei))
@@ -71,19 +91,41 @@ class OneLineFormatter(logging.Formatter):
         return _indent(super().formatStack(stack_info))
 
 
+class JsonFormatter(logging.Formatter):
+    """A formatter that writes each record as a JSON object on one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, timezone.utc)
+        fields = {
+            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request := _REQUEST.get():
+            fields["request"] = request
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        # Only ASCII: no text from a client can break the line, and every stream can encode the rest.
+        return json.dumps(fields)
+
+
 def _indent(text: str) -> str:
     return "\n".join(f"  {escape(line)}" for line in text.splitlines())
 
 
-def configure(level: str) -> None:
-    """Log to standard error. Every record is written at DEBUG; at higher levels repeated ones are left out."""
+def configure(level: str, form: LogFormat = "text") -> None:
+    """Log to standard error, as text or as JSON.
+
+    Every record is written at DEBUG. At higher levels repeated ones are left out.
+    """
     logging.basicConfig(level=level)
     # An address may contain a login, and a pulled camera is asked several times a second.
     for name in HTTP_CLIENT_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     root = logging.getLogger()
     for handler in root.handlers:
-        handler.setFormatter(OneLineFormatter(FORMAT))
+        handler.setFormatter(OneLineFormatter(FORMAT) if form == "text" else JsonFormatter())
     for handler in root.handlers if root.level > logging.DEBUG else ():
         handler.addFilter(RateLimitFilter())
 

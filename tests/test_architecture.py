@@ -51,6 +51,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
         "rest/transport/sending",
     },
     "uvicorn": {"rest/server"},
+    "prometheus_client": {"rest/metrics_api"},
     "openvino": {"vision/engines/openvino_import"},
     "simplejpeg": {"vision/decoding/jpeg_pixels"},
     "cv2": {
@@ -273,6 +274,8 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
     "rest/app: app.json": "Flask's JSON provider is configured by its attributes",
     "rest/access/current: g": "Flask's object for data of one request",
     "rest/server: self._server": "a server of uvicorn stops when its attribute says so",
+    "rest/request_id: g": "Flask's object for data of one request",
+    "rest/problems: g": "Flask's object for data of one request",
     "rest/calls: g": "Flask's object for data of one request",
     "store/sqlite/unknown_groups: group": "the faces of a group are read after the group itself",
     "vision/decoding/heic: library.options": "the options of pillow-heif are attributes of its module",

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 
-from gateway.logs import FORMAT, MAX_RECORDS, PERIOD_S, OneLineFormatter, RateLimitFilter, escape
+from gateway.logs import (
+    FORMAT,
+    MAX_RECORDS,
+    PERIOD_S,
+    JsonFormatter,
+    OneLineFormatter,
+    RateLimitFilter,
+    escape,
+    logged_request,
+)
 
 MORE = " (more messages like this one within a minute will be left out)"
 
@@ -104,6 +116,33 @@ def test_text_in_an_exception_looks_like_no_record(text: str) -> None:
 def test_ordinary_text_is_logged_unchanged() -> None:
     assert escape("José 山田 Ада O'Neil \\ 😀") == "José 山田 Ада O'Neil \\ 😀"
     assert escape("a\tb\nc") == "a\\tb\\nc"
+
+
+@pytest.mark.parametrize("text", FORGERIES)
+def test_record_in_json_is_one_line_of_ascii(text: str) -> None:
+    try:
+        raise ValueError(text)
+    except ValueError:
+        record = logging.LogRecord("gateway", logging.ERROR, __file__, 1, "skipped %s", (text,), sys.exc_info())
+    line = JsonFormatter().format(record)
+    assert line.isprintable()
+    assert line.isascii()
+    fields = json.loads(line)
+    assert (fields["level"], fields["logger"], fields["message"]) == ("ERROR", "gateway", f"skipped {text}")
+    assert "ValueError" in fields["exception"]
+    assert abs(datetime.fromisoformat(fields["time"].replace("Z", "+00:00")).timestamp() - record.created) < 0.01
+
+
+@pytest.mark.parametrize("form", [JsonFormatter(), OneLineFormatter(FORMAT)], ids=["json", "text"])
+def test_record_names_the_request_of_its_thread(form: logging.Formatter) -> None:
+    record = logging.LogRecord("gateway", logging.INFO, __file__, 1, "done", (), None)
+    with logged_request("r1"):
+        with logged_request("r2"):
+            assert "r2" in form.format(record)
+        assert "r1" in form.format(record)
+        with ThreadPoolExecutor(1) as other:
+            assert "r1" not in other.submit(form.format, record).result()
+    assert "r1" not in form.format(record)
 
 
 REQUEST = """

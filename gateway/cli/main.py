@@ -121,7 +121,7 @@ def run(config: Path | None) -> None:
 
     try:
         found = find_and_load(config)
-        configure(found.settings.log_level)
+        configure(found.settings.log_level, found.settings.log_format)
         # The configuration was read before: only root may be able to read it. All other files belong to the owner.
         become_owner(found.settings.data)
         check_settings(found.settings)

@@ -30,6 +30,7 @@ from gateway.config.sections import (
     UploadSettings,
     WorkerSettings,
 )
+from gateway.logs import LogFormat
 from gateway.model import (
     CAMERA_NAME,
     MAX_CAMERA_LENGTH,
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
 
     data: FilePath = Path("data")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: LogFormat = "text"
     engine: EngineName = "facegate"
     recogniser: FilePath | None = None
     landmarks_68: Landmarks68Setting = "mesh"

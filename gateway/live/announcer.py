@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gateway.model.sightings import CameraState, PersonPresence, Presence, SightingEvent
+from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, SightingEvent
 
 
 class Announcer(Protocol):
@@ -43,16 +43,20 @@ class Announcer(Protocol):
 
 
 class Announcers:
-    """Several announcers, as one."""
+    """Several announcers, as one. ``count_event``: gets the type of each event."""
 
-    def __init__(self, announcers: Sequence[Announcer]) -> None:
+    def __init__(
+        self, announcers: Sequence[Announcer], count_event: Callable[[EventType], None] = lambda _type: None
+    ) -> None:
         self._announcers = tuple(announcers)
+        self._count_event = count_event
 
     def announce_snapshot(self, camera: str, picture: bytes) -> None:
         for each in self._announcers:
             each.announce_snapshot(camera, picture)
 
     def announce_event(self, event: SightingEvent) -> None:
+        self._count_event(event.event_type)
         for each in self._announcers:
             each.announce_event(event)
 

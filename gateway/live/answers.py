@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.live.camera import FollowedFace
-from gateway.model import Face, Hint, Recognition, Request
+from gateway.model import Face, Hint, Recognition, Request, Timing
 from gateway.service.jobs import timing_of
 from gateway.workers.job import Report
 
@@ -17,14 +17,19 @@ Of 70 darkened portraits every face was found from 0.03 on, three of four from 0
 """
 
 
-def write_answer(request: Request, report: Report, faces: Sequence[FollowedFace], threshold: float) -> Recognition:
-    """Return the answer to a frame. ``threshold``: the lowest score at which a face in one picture is named."""
+def write_answer(
+    request: Request, report: Report, faces: Sequence[FollowedFace], threshold: float, laps: Timing
+) -> Recognition:
+    """Return the answer to a frame. ``threshold``: the lowest score at which a face in one picture is named.
+
+    ``laps``: the milliseconds of the steps after the worker process.
+    """
     (analysis,) = report.analyses
     answer = Recognition(
         faces=tuple(map(_face, faces)),
         image=analysis.image,
         threshold=threshold,
-        timing=timing_of(request, report, {}),
+        timing=timing_of(request, report, laps),
         dropped=report.dropped,
         left_out=analysis.left_out,
         unchanged=analysis.looked == "nothing",

@@ -20,11 +20,12 @@ from gateway.live.history import History
 from gateway.live.moment import Moment, current_moment
 from gateway.live.state import LiveState
 from gateway.live.switches import Switches
-from gateway.metrics import Metrics
-from gateway.model import Person, Recognition, Reply, Request
+from gateway.metrics import Metrics, Stopwatch
+from gateway.model import Person, Recognition, Reply, Request, Timing
 from gateway.model.cameras import CameraReport, LastFrame
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 from gateway.service.annotator import Annotator
+from gateway.service.request_metrics import count_outcome
 from gateway.store.protocols import Sightings
 from gateway.workers.job import Report
 
@@ -177,8 +178,10 @@ class LiveService:
             return
         try:
             (analysis,) = report.result().analyses
+            clock = Stopwatch()
             faces = self._state.cameras.add_frame(request, analysis)
-            reply = None if faces is None else self._write(request, report.result(), faces)
+            clock.lap("match")
+            reply = None if faces is None else self._write(request, report.result(), faces, clock.laps)
         # Any exception, or the camera would never get an answer.
         except Exception as bug:
             log.exception("a live frame cannot be followed")
@@ -189,11 +192,11 @@ class LiveService:
         else:
             answer.set_result(reply)
 
-    def _write(self, request: Request, report: Report, faces: Sequence[FollowedFace]) -> Recognition:
+    def _write(self, request: Request, report: Report, faces: Sequence[FollowedFace], laps: Timing) -> Recognition:
         (analysis,), camera = report.analyses, request.origin.camera
         assert camera is not None
         self._frames.note_followed(camera, analysis, len(faces))
-        answer = write_answer(request, report, faces, self._state.cameras.threshold)
+        answer = write_answer(request, report, faces, self._state.cameras.threshold, laps)
         self._state.reports.note(request, answer, self._clock())
         return answer
 
@@ -215,7 +218,7 @@ class LiveService:
 
     def _count(self, answer: Future[Reply]) -> None:
         if not answer.cancelled():
-            self._metrics.count("errors" if answer.exception() else "replies")
+            count_outcome(self._metrics, answer)
 
 
 def _settle(result: Future[T], function: Callable[[], T]) -> None:

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class HasWarnings(Protocol):
+    """A part of the gateway that knows of faults which need a person's attention."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each of these faults."""
 
 
 @dataclass(frozen=True, slots=True)

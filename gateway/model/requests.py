@@ -116,6 +116,11 @@ class Origin:
         """The name of the camera, or None for a request of another caller."""
         return self.caller.name if self.caller.role == "camera" else None
 
+    @property
+    def log_id(self) -> str:
+        """The id of the request in the log: the caller's, or that of the gateway."""
+        return self.request_id or self.id
+
     def age(self) -> float:
         """Return the seconds since the request was received."""
         return time.monotonic() - self.received

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from gateway.errors import code_of
 from gateway.metrics import Metrics
 from gateway.model import RESERVED_CAMERAS
 from gateway.mqtt.codec.inbound import Command, Frame, Ignored, Piece, Query, Rejected
@@ -77,7 +78,7 @@ class Intake:
             handle(delivery, message)
         except Exception as error:
             # Any exception is answered: a message without an answer would be delivered again for ever.
-            self._metrics.count("errors")
+            self._metrics.count_error(code_of(error))
             self._outbox.fail(delivery, message.address, error)
 
     def _report_ignored(self, delivery: Delivery[Session], message: Ignored) -> None:

@@ -14,6 +14,7 @@ from gateway.config import Settings
 from gateway.contract.health import BridgeInfoDocument
 from gateway.errors import ConfigError, GatewayError
 from gateway.formats.topic_patterns import TopicPattern, filters_overlap
+from gateway.live.unchanged_answers import UnchangedAnswers
 from gateway.metrics import Metrics
 from gateway.model.health import MqttHealth
 from gateway.model.subscriptions import Subscription
@@ -32,7 +33,6 @@ from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.delivery.ignored_messages import IgnoredMessages
 from gateway.mqtt.delivery.loopback import Loopback
 from gateway.mqtt.delivery.poison_guard import PoisonGuard
-from gateway.live.unchanged_answers import UnchangedAnswers
 from gateway.mqtt.delivery.uploads import Uploads
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.intake import Intake

@@ -7,13 +7,13 @@ from concurrent.futures import Future
 from functools import partial
 
 from gateway.errors import Expired, Timeout
+from gateway.live.unchanged_answers import UnchangedAnswers
 from gateway.metrics import Metrics
 from gateway.model import Operation, Recognition, Reply
 from gateway.mqtt.codec.inbound import Frame, Query, Reader
 from gateway.mqtt.codec.outbound import write_result
 from gateway.mqtt.codec.topics import Address
 from gateway.mqtt.delivery.reply_cache import ReplyCache
-from gateway.live.unchanged_answers import UnchangedAnswers
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.delivery.watchdog import claim_before_giving_up
 from gateway.mqtt.outbox import Outbox

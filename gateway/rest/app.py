@@ -27,7 +27,9 @@ from gateway.rest.events.hub import EventHub
 from gateway.rest.events.streams import EventStreams
 from gateway.rest.face_rec_api import add_face_rec_api
 from gateway.rest.health_api import add_health_api
+from gateway.rest.metrics_api import add_metrics_api
 from gateway.rest.problems import add_error_handlers
+from gateway.rest.request_id import add_request_id
 from gateway.rest.request_log import log_request
 from gateway.service.service import Submit
 
@@ -50,14 +52,16 @@ def create_app(
     app = Flask("gateway.rest", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the provider that Flask installs has this attribute
-    # The checks of the headers come first: a refused request is not even logged, and its body is not read.
-    add_cross_site_check(app, sites or CrossSiteCheck(()), metrics)
+    add_request_id(app)
+    # The checks of the headers come first: a refused request is not logged in full, and its body is not read.
+    sites = sites or CrossSiteCheck(())
+    add_cross_site_check(app, sites, metrics)
     add_access_check(app, access)
     add_early_refusals(app)
     app.before_request(lambda: log_request(request))
     add_timing(app)
     add_conditional_replies(app)
-    add_cross_origin(app, frozenset(origins))
+    add_cross_origin(app, sites.origins)
     add_error_handlers(app, metrics)
 
     calls = Calls(submit, limits.request_s)
@@ -66,6 +70,7 @@ def create_app(
     add_deepstack_api(app, calls, access, metrics)
     add_events_api(app, access, EventStreams(EventHub(), most=0) if streams is None else streams)
     add_health_api(app, health, metrics)
+    add_metrics_api(app, metrics, health)
     add_login_api(app, access)
     add_description_api(app, describe_mqtt)
     add_console(app)

@@ -13,9 +13,9 @@ from flask import request as http_request
 from gateway.contract.base import SCHEMA, Document
 from gateway.contract.replies import write_reply
 from gateway.errors import Timeout, shutting_down_error
-from gateway.model import AdministrationRequest, LandmarkCount, Operation, Origin, Reply, Request
-from gateway.rest.access.current import current_caller, current_sender
+from gateway.model import AdministrationRequest, LandmarkCount, Operation, Reply, Request
 from gateway.rest.idempotency import read_effect
+from gateway.rest.request_id import current_origin
 from gateway.service.service import Submit
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Calls:
         return write_reply(request.origin, operation.value, self._ask(request)).document()
 
     def _request(self, operation: Operation, pictures: tuple[bytes, ...], **options: Any) -> Request:
-        origin = Origin(caller=current_caller(), sender=current_sender())
+        origin = current_origin()
         return Request(operation=operation, pictures=pictures, valid_for_s=self._request_s, origin=origin, **options)
 
     def _ask(self, request: Request) -> Reply:
@@ -61,7 +61,7 @@ class Calls:
 
     def administer(self, operation: str, fields: Mapping[str, Any]) -> Document:
         """Return the document of an operation on people. Raise GatewayError."""
-        origin = Origin(caller=current_caller())
+        origin = current_origin()
         deadline = origin.received + self._request_s + REPLY_MARGIN_S
         request = AdministrationRequest(
             operation=operation,

@@ -81,13 +81,13 @@ class CrossSiteCheck:
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
         self._hosts = frozenset({"localhost", *map(host_name, hosts)})
-        self._origins = frozenset(origins)
+        self.origins = frozenset(origins)
 
     def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         """Raise Forbidden if the request may come from a page of another site. Raise Unauthorized as CORS does."""
         host = self._checked_host(headers.get("Host", ""))
         origin = headers.get("Origin", "")
-        if origin in self._origins and not is_same_origin(origin, host):
+        if origin in self.origins and not is_same_origin(origin, host):
             check_listed_origin(method, headers)
             return
         if _opens_form(method, path, headers):

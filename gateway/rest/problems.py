@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.contract.base import dump
 from gateway.contract.errors import write_problem
-from gateway.errors import Busy, GatewayError, TooLarge, TooManyAttempts, Unauthorized
+from gateway.errors import BadRequest, Busy, GatewayError, TooLarge, TooManyAttempts, Unauthorized
 from gateway.metrics import Metrics
 from gateway.rest.access.current import current_csrf
 from gateway.rest.pages import answer_page, html_response, wants_page
@@ -47,9 +47,8 @@ def add_error_handlers(app: Flask, metrics: Metrics) -> None:
     @app.after_request
     def count(response: Response) -> Response:
         # The service counts the errors of requests that were submitted to it.
-        is_error = response.mimetype == PROBLEM_TYPE or (response.status_code >= 400 and wants_page(request))
-        if is_error and "submitted" not in g:
-            metrics.count("errors")
+        if "error_code" in g and "submitted" not in g:
+            metrics.count_error(g.error_code)
         return response
 
     app.register_error_handler(GatewayError, _gateway_problem)
@@ -73,10 +72,15 @@ def _gateway_problem(error: GatewayError) -> Response:
     return response
 
 
+def http_error_code(error: HTTPException) -> str:
+    """Return the error code for a request that Flask refuses."""
+    return TooLarge.code if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else BadRequest.code
+
+
 def _flask_problem(error: HTTPException) -> Response:
     """Return the problem for a request that Flask refuses: an unknown path, a wrong method, a body over the limit."""
     status = HTTPStatus(error.code or 500)
-    code = TooLarge.code if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "bad_request"
+    code = http_error_code(error)
     allow = _allowed_methods(error)
     response = _problem(status, code, http_error_text(error))
     if allow:
@@ -119,6 +123,7 @@ def _bug_problem(error: Exception) -> Response:
 
 
 def _problem(status: HTTPStatus, code: str, detail: str) -> Response:
+    g.error_code = code
     if wants_page(request):
         return html_response(answer_page(request.path, "This did not work", detail, "", current_csrf()), status)
     problem = write_problem(status.phrase, status.value, detail, code)

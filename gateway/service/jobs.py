@@ -99,6 +99,7 @@ def _job(request: Request, task: AnalyseTask | DrawTask, live: bool = False) -> 
         live=live,
         # A program may send the pictures of many cameras: it gets more of the queue than a camera.
         shared=camera is not None,
+        request_id=request.origin.log_id,
     )
 
 

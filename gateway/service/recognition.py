@@ -35,6 +35,7 @@ from gateway.service.face_judge import FaceJudge
 from gateway.service.futures import flatten, then
 from gateway.service.jobs import analysis_job, reduction_warnings, single_faces, timing_of
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
+from gateway.service.request_metrics import count_outcome
 from gateway.service.verification_limit import VerificationLimit
 from gateway.workers.job import Job, Report
 
@@ -189,7 +190,7 @@ class RecognitionService:
 
     def _count(self, reply: Future[Reply]) -> None:
         if not reply.cancelled():
-            self._metrics.count("errors" if reply.exception() else "replies")
+            count_outcome(self._metrics, reply)
 
 
 def _face(face: FoundFace, judgement: Judgement | None = None) -> Face:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol, overload
 
 from gateway.contract.base import WireModel
+from gateway.logs import logged_request
 from gateway.model import AdministrationRequest, Reply, Request
 from gateway.model.audit import RecordEvent, ignore_event
 from gateway.service.administration import Administration
 from gateway.service.recognition import RecognitionService
 from gateway.service.refusals import find_event
+from gateway.service.request_log import log_outcome
 
-
-AnnounceResult = Callable[[Request, "Future[Reply]"], None]
+Observe = Callable[[Request, "Future[Reply]"], None]
 
 
 class Submit(Protocol):
@@ -32,7 +33,7 @@ class Service:
     """The operations on pictures and on people.
 
     ``follow``: takes live frames, or is None if they are answered one by one. ``record``: gets the refusals and the
-    failures that the audit must have. ``announce_result``: gets each live frame with its reply, which is done.
+    failures that the audit must have. ``observers``: get each request about pictures with its reply, which is done.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class Service:
         administration: Administration,
         follow: Callable[[Request], Future[Reply]] | None = None,
         record: RecordEvent = ignore_event,
-        announce_result: AnnounceResult = lambda _request, _reply: None,
+        observers: Sequence[Observe] = (),
     ) -> None:
         self._recognition = recognition
         self._administration = administration
         self._follow = follow
         self._record = record
-        self._announce_result = announce_result
+        self._observers = tuple(observers)
 
     @overload
     def submit(self, request: Request, /) -> Future[Reply]: ...
@@ -57,10 +58,13 @@ class Service:
 
     def submit(self, request: Request | AdministrationRequest, /) -> Future[Reply] | Future[WireModel]:
         """Return the future of the reply. The future's exception is a GatewayError, or a bug in the gateway."""
-        reply: Future[Any] = self._start(request)
+        with logged_request(request.origin.log_id):
+            reply: Future[Any] = self._start(request)
         reply.add_done_callback(partial(self._note_refusal, request))
-        if isinstance(request, Request) and request.live:
-            reply.add_done_callback(partial(self._announce_result, request))
+        reply.add_done_callback(partial(log_outcome, request))
+        if isinstance(request, Request):
+            for observe in self._observers:
+                reply.add_done_callback(partial(observe, request))
         return reply
 
     def _start(self, request: Request | AdministrationRequest) -> Future[Any]:

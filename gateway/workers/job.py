@@ -46,6 +46,7 @@ class Job:
     live: bool = False
     shared: bool = True
     dropped: int = 0
+    request_id: str = ""
     queued: float = field(default_factory=time.monotonic)
     began: float = 0.0
     charged_s: float = 0.0

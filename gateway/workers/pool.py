@@ -30,6 +30,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from gateway.errors import Expired, GatewayError, StartError
+from gateway.logs import logged_request
 from gateway.metrics import Metrics
 from gateway.model import Analysis, Task
 from gateway.workers.crash_guard import CrashGuard
@@ -79,6 +80,7 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._watch = ThreadWatch(lambda: self._workers)
+        metrics.add_gauge("worker_bytes", lambda: sum(worker.resident_bytes for worker in self._workers))
 
     def start(self) -> None:
         """Start the worker processes and wait until all are ready. Raises StartError if one cannot be started."""
@@ -94,11 +96,9 @@ class Pool:
         log.info("each worker process is confined: %s", self._workers[0].confinement)
         for warning in self.warnings:
             log.warning("%s", warning)
-        self._threads = [
-            threading.Thread(target=self._run_keeper, args=(n,), name=f"keeper-{n}") for n in range(self._count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        for n in range(self._count):
+            self._threads.append(threading.Thread(target=self._run_keeper, args=(n,), name=f"keeper-{n}"))
+            self._threads[-1].start()
         self._watch.start()
 
     def stop(self) -> None:
@@ -156,10 +156,11 @@ class Pool:
             job = self._queue.take(IDLE_CHECK_INTERVAL_S)
             worker = self._ensure_alive(slot)
             if job is not None:
-                self._serve(worker, job)
-                # A worker that crashed is replaced before ``finish``: the lane that crashed it is charged for the time.
-                if worker is not None and not self._stopping.is_set():
-                    self._ensure_alive(slot)
+                with logged_request(job.request_id):
+                    self._serve(worker, job)
+                    # A worker that crashed is replaced before ``finish``: its lane is charged for the time.
+                    if worker is not None and not self._stopping.is_set():
+                        self._ensure_alive(slot)
                 self._queue.finish(job)
             if worker is None:
                 self._stopping.wait(START_RETRY_DELAY_S)

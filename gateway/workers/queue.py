@@ -57,6 +57,7 @@ class FairQueue:
         self._fair_s = 0.0
         self._closed = False
         self._changed = threading.Condition()
+        metrics.add_gauge("queue_jobs", self.__len__)
 
     def __len__(self) -> int:
         with self._changed:

@@ -92,7 +92,12 @@ class Worker:
     @property
     def growth_bytes(self) -> int:
         """Growth of the process's memory since its models were loaded; 0 if the system does not report memory."""
-        return max((resident_bytes(self.pid) or 0) - self._bytes_at_start, 0)
+        return max(self.resident_bytes - self._bytes_at_start, 0)
+
+    @property
+    def resident_bytes(self) -> int:
+        """The memory of the process; 0 if it has ended, or if the system does not report memory."""
+        return resident_bytes(self.pid) or 0
 
     @property
     def crashed(self) -> bool:
@@ -110,7 +115,7 @@ class Worker:
         if started.error is not None:
             raise StartError(started.error)
         self.confinement = started.confinement
-        self._bytes_at_start = resident_bytes(self.pid) or 0
+        self._bytes_at_start = self.resident_bytes
         self.loaded = True
 
     def run(self, picture: bytes, task: Task, limit_s: float) -> Analysis:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import requests
 from gateway.app import Gateway, running
 from gateway.store.sqlite.store import SqliteStore
 from tests.e2e.test_people import PeopleHarness, files_with, people_settings
+from tests.rest.events.examples import Listener
 from tests.support import ROOT, WAIT_S, Broker, Client, frame, wait_for
 
 BASE = "sightings"
@@ -132,6 +134,27 @@ def test_camera_shows_its_last_frame_and_its_people(harness: PeopleHarness) -> N
     crop = requests.get(url, timeout=WAIT_S)
     with PIL.Image.open(io.BytesIO(crop.content)) as picture:
         assert max(picture.size) <= 256
+
+
+def test_event_stream_shows_a_visit_and_metrics_count_it(harness: PeopleHarness) -> None:
+    port = int(harness.url.rpartition(":")[2])
+    listener = Listener(port, "/api/v1/events?camera=lane")
+    assert listener.next_of("health").data["broker"] == "connected"
+    key = see(harness, "biden_2", camera="lane", person="joe_biden")
+    sighting = listener.next_of("sighting").data
+    while sighting["event_type"] != "recognised":
+        sighting = listener.next_of("sighting").data
+    assert (sighting["sighting"], sighting["name"]) == (key, "Joe Biden")
+    assert listener.next_of("present").data["text"] == "Joe Biden"
+    # Frames that show nothing new have seldom a result.
+    harness.client.publish(f"{BASE}/lane/frame", frame("obama_1"), qos=0)
+    result = listener.next_of("result").data
+    assert result["camera"] == "lane"
+    assert {"queue", "match", "total"} <= result["timing_ms"].keys()
+    listener.close()
+    metrics = requests.get(f"{harness.url}/metrics", timeout=WAIT_S).text
+    assert re.search(r'facegate_stage_seconds_count\{camera="lane",stage="match"\} [1-9]', metrics)
+    assert re.search(r'facegate_sighting_events_total\{type="recognised"\} [1-9]', metrics)
 
 
 def test_ignored_stranger_is_stored_and_not_announced(harness: PeopleHarness) -> None:

@@ -36,7 +36,7 @@ def answer(*faces: tuple[Judgement, Sighting], **analysed: object) -> Recognitio
         FollowedFace(FoundFace(BOX, quality=QUALITY), judgement, f"t{n}", sighting)
         for n, (judgement, sighting) in enumerate(faces)
     ]
-    return write_answer(REQUEST, Report((analysis,), 1.0, 3), followed, threshold=0.5)
+    return write_answer(REQUEST, Report((analysis,), 1.0, 3), followed, 0.5, {"match": 0.2})
 
 
 def document(reply: Recognition) -> RecognitionDocument:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from gateway.contract.operations import changes, check_command
-from gateway.errors import BadRequest, Forbidden, Timeout, Unsupported, shutting_down_error
+from gateway.errors import BadRequest, Forbidden, Timeout, Unsupported, code_of, shutting_down_error
 from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Caller, Effect
 from gateway.mqtt.bridge.command_access import CommandAccess
@@ -58,7 +58,7 @@ class BridgeCommands:
             deadline = delivery.received_at + valid_for_s
             effect = _effect(command, transaction, deadline) if is_allowed else None
         except Exception as error:
-            self._metrics.count("errors")
+            self._metrics.count_error(code_of(error))
             fail(error)
             return
         slow = Timeout("the command takes longer than mqtt.answer_s: send it over REST")

@@ -36,6 +36,8 @@ ROUTE_ROLES: Mapping[str, Role | None] = {
     "POST /login": None,
     # Blue Iris sends no token with this question.
     f"GET {UPDATE_PATH}": None,
+    # Its labels are the names of the cameras, which the role client does not see.
+    "GET /metrics": "viewer",
     # A stream names people.
     "GET /api/v1/events": "viewer",
     "POST /logout": LOWEST_ROLE,

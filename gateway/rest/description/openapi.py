@@ -12,6 +12,7 @@ from gateway.rest.access.route_roles import ROUTE_ROLES
 from gateway.rest.description.deepstack_routes import deepstack_routes
 from gateway.rest.description.face_rec_routes import face_rec_routes
 from gateway.rest.description.gateway_routes import gateway_routes
+from gateway.rest.description.observing_routes import observing_routes
 from gateway.rest.description.operation_routes import operation_routes
 from gateway.rest.description.problem_answers import problem_answers, problem_refs
 from gateway.rest.description.route_description import RouteDescription, openapi_path
@@ -96,12 +97,8 @@ def describe_rest(server: str = "/") -> Schema:
 
 def describe_routes(components: Components) -> dict[str, RouteDescription]:
     """Return the descriptions of all routes, by method and path."""
-    return {
-        **face_rec_routes(components),
-        **operation_routes(components),
-        **deepstack_routes(components),
-        **gateway_routes(components),
-    }
+    routes = (face_rec_routes, operation_routes, deepstack_routes, observing_routes, gateway_routes)
+    return {name: each for describe in routes for name, each in describe(components).items()}
 
 
 def _operation(route: RouteDescription, role: Role | None) -> Schema:

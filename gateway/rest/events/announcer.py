@@ -34,7 +34,7 @@ class StreamAnnouncer:
         """Announce the result of a live frame, while anybody listens."""
         camera = request.origin.camera
         # A frame that a newer one replaced is cancelled.
-        if camera is None or reply.cancelled() or not self._hub.has_listeners:
+        if camera is None or not request.live or reply.cancelled() or not self._hub.has_listeners:
             return
         error = reply.exception()
         if error is None:

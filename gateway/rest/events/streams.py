@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gateway.errors import Busy, GatewayError, shutting_down_error
+from gateway.metrics import Metrics
 from gateway.rest.events.hub import Choice, EventHub
 from gateway.rest.events.stream import EventStream
 
@@ -31,7 +32,7 @@ class EventStreams:
     # streams are refused. So a client with many streams takes no place from others, and does not displace itself for
     # ever: browsers open a stream again that ended, but not one that was refused.
 
-    def __init__(self, hub: EventHub, most: int) -> None:
+    def __init__(self, hub: EventHub, most: int, metrics: Metrics | None = None) -> None:
         self._hub = hub
         self._most = most
         self._lock = threading.Lock()
@@ -39,9 +40,11 @@ class EventStreams:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_woken = False
         self._is_stopped = False
-        self.on_first: Callable[[], None] = lambda: None
-        """Called when a stream is opened while there is no other."""
-        hub.on_news = self._wake
+        self.opened = threading.Event()
+        """Set when a stream is opened."""
+        hub.call_on_news(self._wake)
+        if metrics is not None:
+            metrics.add_gauge("event_streams", lambda: len(self._streams))
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -54,11 +57,9 @@ class EventStreams:
                 raise shutting_down_error()
             if len(self._streams) >= self._most:
                 self._displace_for(sender)
-            is_first = not self._streams
             self._streams.append(stream)
             self._hub.set_listening(True)
-        if is_first:
-            self.on_first()
+        self.opened.set()
         return stream
 
     def run_on(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -8,6 +8,7 @@ from gateway.config import Settings
 from gateway.contract.events import PeopleEventDocument, UnknownsEventDocument
 from gateway.contract.health import write_health
 from gateway.live.unchanged_answers import UnchangedAnswers
+from gateway.metrics import Metrics
 from gateway.model.health import Health
 from gateway.people.gallery import Gallery
 from gateway.people.services import PeopleServices
@@ -17,14 +18,18 @@ from gateway.rest.events.feed import StateFeed
 from gateway.rest.events.hub import EventHub
 from gateway.rest.events.streams import EventStreams
 
+MAX_REVISION = 0xFFFF_FFFF
+
 
 class Events:
     """The event stream. ``announcer``: gets the news about live cameras. ``streams``: for the HTTP server."""
 
-    def __init__(self, settings: Settings, people: PeopleServices, health: Callable[[], Health]) -> None:
+    def __init__(
+        self, settings: Settings, people: PeopleServices, health: Callable[[], Health], metrics: Metrics
+    ) -> None:
         live, hub = settings.live, EventHub()
         self.announcer = StreamAnnouncer(hub, UnchangedAnswers(live.unchanged_answer_s, live.most_cameras))
-        self.streams = EventStreams(hub, settings.rest.event_streams)
+        self.streams = EventStreams(hub, settings.rest.event_streams, metrics)
         self._feed = StateFeed(
             hub,
             self.streams,
@@ -50,4 +55,6 @@ def _people(gallery: Gallery) -> PeopleEventDocument:
 
 
 def _unknowns(groups: UnknownGroups) -> UnknownsEventDocument:
-    return UnknownsEventDocument(waiting=groups.waiting, revision=groups.changes)
+    # How often a stranger was seen, and when, is no change: it differs each second while the stranger is there.
+    found = [(each.id, each.ignored, *(worth for worth, _ in each.faces)) for each in groups.list_groups()]
+    return UnknownsEventDocument(waiting=groups.waiting, revision=hash(tuple(sorted(found))) & MAX_REVISION)

@@ -16,7 +16,7 @@ from gateway.config import LimitSettings, RestSettings
 from gateway.contract.base import WireModel
 from gateway.errors import NoFace
 from gateway.metrics import Metrics
-from gateway.model import AdministrationRequest, Effect, Request
+from gateway.model import AdministrationRequest, Effect, Origin, Request
 from gateway.model.audit import AuditEvent
 from gateway.model.caller import Caller, Role
 from gateway.model.health import Health, ImportProgress, MqttHealth
@@ -70,6 +70,7 @@ class Site:
         self.served: list[Caller] = []
         self.senders: list[str] = []
         self.effects: list[Effect | None] = []
+        self.origins: list[Origin] = []
         settings = RestSettings.model_validate({"plain_admin": True, **rest})
         self.access = Access(
             settings,
@@ -101,6 +102,7 @@ class Site:
         future: Future[Any] = Future()
         self.served.append(request.origin.caller)
         self.senders.append(request.origin.sender)
+        self.origins.append(request.origin)
         if isinstance(request, Request):
             future.set_exception(NoFace("no face"))
         else:
