@@ -12,6 +12,9 @@ from gateway.mqtt.transport import backoff
 from tests.e2e.deployments import Deployment, deployment_running, wait_until_ready
 from tests.e2e.secure_broker import Logins, SecureBroker, secure_broker_running
 from tests.support import MOSQUITTO, Broker, Client, broker_running
+from tests.watch import everything_is_described, watch
+
+__all__ = ["everything_is_described", "watch"]
 
 
 @pytest.fixture

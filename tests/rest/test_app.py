@@ -30,6 +30,9 @@ from gateway.workers.job import Job, Report
 from tests.rest.access.examples import local_access
 from tests.support import frame, wait_for
 
+# The watch over all answers, as in the end-to-end tests.
+from tests.watch import everything_is_described, watch  # noqa: F401
+
 WAIT_S = 60
 OBAMA = {"name": "Barack Obama", "verdict": "match"}
 

@@ -12,7 +12,10 @@ from gateway.contract.verdict import VerdictLine
 from gateway.mqtt.description.channel import JPEG, JSON, PICTURE, TEXT, Channel, Message
 
 SWITCH: Schema = {"type": "string", "enum": ["ON", "OFF"]}
-LOOPBACK: Schema = {"type": "string", "pattern": r"^((challenge|claim|serve) )?\d+$|^(answer )?\d+ \d+$"}
+LOOPBACK: Schema = {
+    "type": "string",
+    "pattern": r"^\d+ \d+$|^(challenge|claim|serve) [0-9a-f]{16}$|^answer [0-9a-f]{16} \d+$",
+}
 
 
 def announcement_channels(components: Components) -> Iterator[Channel]:
