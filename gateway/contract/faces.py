@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.contract.base import Document, Omitted, WireModel
+from gateway.contract.base import Omitted, WireModel
 from gateway.model import Face, Judgement, Likeness, Quality, Verdict
 
 LandmarksDocument = dict[str, list[tuple[int, int]]]
@@ -105,11 +105,6 @@ def _quality(quality: Quality | None) -> QualityDocument | None:
 
 def _landmarks(face: Face) -> LandmarksDocument | None:
     return None if face.landmarks is None else dict(face.landmarks)
-
-
-def write_candidates(judgement: Judgement) -> list[Document]:
-    """Return the people that an ambiguous face may show, the best first."""
-    return [write_candidate(each).document() for each in judgement.candidates]
 
 
 def round_score(score: float) -> float:

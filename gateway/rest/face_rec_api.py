@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from flask import Flask, Response, request
 
-from gateway.contract.faces import write_candidates
+from gateway.contract.face_rec import FaceMatchDocument, write_face_rec
 from gateway.contract.operations import least_role
 from gateway.contract.reading import read_landmarks
 from gateway.model import Comparison, LandmarkCount, Operation, Recognition
@@ -16,9 +15,6 @@ from gateway.rest.answer_pages import comparison_page, recognition_page
 from gateway.rest.calls import Calls
 from gateway.rest.pages import html_response, upload_page, wants_page
 from gateway.rest.pictures import read_pictures
-
-NO_FACE = "no_face"
-"""The verdict about a picture without a face."""
 
 
 def add_face_rec_api(app: Flask, calls: Calls) -> None:
@@ -38,7 +34,7 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
         if is_page:
             may_enrol = caller_may(least_role("people/add"))
             return html_response(recognition_page(reply, pictures[0], current_csrf(), may_enrol=may_enrol))
-        return _write_recognition(reply, count > 0, locations)
+        return write_face_rec(reply, features=count > 0, locations=locations).document()
 
     @app.get("/face_match")
     def face_match_form() -> Response:
@@ -48,7 +44,9 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
     def face_match() -> dict[str, Any] | Response:
         reply = calls.recognise(Operation.FACE_MATCH, read_pictures(request, ("file1", "file2")))
         assert isinstance(reply, Comparison)
-        return html_response(comparison_page(reply, current_csrf())) if wants_page(request) else {"match": reply.match}
+        if wants_page(request):
+            return html_response(comparison_page(reply, current_csrf()))
+        return FaceMatchDocument(match=reply.match).document()
 
 
 def _flag(name: str) -> bool:
@@ -59,24 +57,3 @@ def _flag(name: str) -> bool:
 def _landmark_count() -> LandmarkCount:
     """Return the number of points that ``landmarks`` asks for, else 68 with ``facial_features``. Raise BadRequest."""
     return read_landmarks(request.args.get("landmarks", _flag("facial_features")))
-
-
-def _write_recognition(reply: Recognition, features: bool, locations: bool) -> dict[str, Any]:
-    """Return the answer to ``/face_rec``. Landmarks and location are empty unless there is exactly one face."""
-    answer: dict[str, Any] = {"name": reply.person.name if reply.person else "Unknown"}
-    # The original project had none of the fields verdict, candidates, left_out and annotated. Without the verdict,
-    # nobody can tell a stranger from a picture without a face.
-    answer["verdict"] = (reply.best.verdict if reply.best else None) or NO_FACE
-    judgement = reply.best.judgement if reply.best else None
-    if judgement is not None and judgement.candidates:
-        answer["candidates"] = write_candidates(judgement)
-    only = reply.faces[0] if len(reply.faces) == 1 else None
-    if features:
-        answer["facial_features"] = only.landmarks if only else {}
-    if locations:
-        answer["face_locations"] = [only.box.top, only.box.right, only.box.bottom, only.box.left] if only else []
-    if reply.left_out:
-        answer["left_out"] = reply.left_out
-    if reply.annotated is not None:
-        answer["annotated"] = base64.b64encode(reply.annotated).decode()
-    return answer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gateway.contract.face_rec import write_face_rec
 from gateway.model import Box, Face, Image, Judgement, Likeness, Recognition
-from gateway.rest.face_rec_api import _write_recognition
 from tests.examples import ALICE, BOB
 
 AMBIGUOUS = Judgement("ambiguous", None, 1.0, 0.99, 0.01, (Likeness(ALICE, 1.0, 0.99), Likeness(BOB, 0.95, 0.98)))
@@ -12,7 +12,7 @@ AMBIGUOUS = Judgement("ambiguous", None, 1.0, 0.99, 0.01, (Likeness(ALICE, 1.0, 
 def answer(*judgements: Judgement) -> dict[str, object]:
     faces = tuple(Face(Box(0, 0, 9, 9), judgement=judgement) for judgement in judgements)
     reply = Recognition(faces=faces, image=Image(640, 480, 5000), threshold=0.4, timing={})
-    return _write_recognition(reply, features=False, locations=False)
+    return write_face_rec(reply, features=False, locations=False).document()
 
 
 def test_face_rec_names_the_candidates_of_an_ambiguous_face() -> None:
@@ -38,7 +38,7 @@ def test_face_rec_tells_a_stranger_from_a_picture_without_a_usable_face() -> Non
 
 def test_face_rec_reports_faces_that_were_left_out() -> None:
     reply = Recognition(faces=(), image=Image(640, 480, 5000), threshold=0.4, timing={}, left_out=452)
-    assert _write_recognition(reply, features=False, locations=False) == {
+    assert write_face_rec(reply, features=False, locations=False).document() == {
         "name": "Unknown",
         "verdict": "no_face",
         "left_out": 452,

@@ -6,6 +6,7 @@ It is made on the server and has no script: where no token is needed, any script
 from __future__ import annotations
 
 import html
+import json
 from functools import cache
 
 from gateway.contract.components import Schema
@@ -89,7 +90,7 @@ def _article(route: Route, document: Schema) -> str:
         f'<article id="{operation["operationId"]}"><h3>{method} {html.escape(path)}</h3>'
         f"{text_html(operation['summary'] + '.')}{text_html(operation.get('description', ''))}<p>{who}</p>"
         f"{_parameters(operation)}{_bodies(operation)}{_answers(operation, document)}"
-        f"<pre>{html.escape(curl_example(route), quote=False)}</pre></article>"
+        f"<pre>{html.escape(curl_example(route), quote=False)}</pre>{_example(operation)}</article>"
     )
 
 
@@ -124,6 +125,14 @@ def _answers(operation: Schema, document: Schema) -> str:
         )
         rows += f"<tr><td>{status}<td>{text_html(described['description'])}<td>{types}"
     return f"<details><summary>Answers</summary><table><tr><th>status<th>meaning<th>body{rows}</table></details>"
+
+
+def _example(operation: Schema) -> str:
+    content = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+    if "example" not in content:
+        return ""
+    text = html.escape(json.dumps(content["example"], ensure_ascii=False, indent=1), quote=False)
+    return f"<details><summary>Example of an answer</summary><pre>{text}</pre></details>"
 
 
 def curl_example(route: Route) -> str:

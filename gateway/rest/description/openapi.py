@@ -9,6 +9,7 @@ from gateway import __version__
 from gateway.contract.components import Components, Schema
 from gateway.model.caller import Role
 from gateway.rest.access.route_roles import ROUTE_ROLES
+from gateway.rest.description.answer_examples import answer_examples
 from gateway.rest.description.deepstack_routes import deepstack_routes
 from gateway.rest.description.face_rec_routes import face_rec_routes
 from gateway.rest.description.gateway_routes import gateway_routes
@@ -101,6 +102,16 @@ def describe_routes(components: Components) -> dict[str, RouteDescription]:
     return {name: each for describe in routes for name, each in describe(components).items()}
 
 
+def _with_example(route: RouteDescription) -> dict[str, Schema]:
+    """Return the answers of a route, with an example if one was recorded."""
+    answers = dict(route.answers)
+    if route.name in answer_examples():
+        content = answers["200"]["content"]
+        described = {**content["application/json"], "example": answer_examples()[route.name]}
+        answers["200"] = {**answers["200"], "content": {**content, "application/json": described}}
+    return answers
+
+
 def _operation(route: RouteDescription, role: Role | None) -> Schema:
     """Return the description of a route as OpenAPI has it. ``role``: the lowest one that may use it."""
     operation: Schema = {"operationId": route.name, "tags": [route.tag], "summary": route.summary}
@@ -110,6 +121,6 @@ def _operation(route: RouteDescription, role: Role | None) -> Schema:
         operation["parameters"] = list(route.parameters)
     if route.body:
         operation["requestBody"] = route.body
-    operation["responses"] = dict(sorted({**problem_refs(route.problems), **route.answers}.items()))
+    operation["responses"] = dict(sorted({**problem_refs(route.problems), **_with_example(route)}.items()))
     operation["security"] = [] if role is None else [{name: []} for name in SECURITY]
     return operation if role is None else {**operation, "x-role": role}

@@ -17,11 +17,13 @@ from gateway.contract.summaries import SUMMARIES
 from gateway.errors import wire_errors
 from gateway.rest.access.route_roles import ROUTE_ROLES
 from gateway.rest.api_v1 import FILES
+from gateway.rest.description.answer_examples import answer_examples
 from gateway.rest.description.openapi import TAGS, describe_rest, describe_routes
 from gateway.rest.description.operation_routes import ROUTE_TEXTS
 from gateway.rest.description.problem_answers import PROBLEM_TEXTS, codes_of
 from gateway.rest.description.route_description import openapi_path, path_fields
 from gateway.rest.problems import STATUS
+from tests.described import faults_of_answer
 from tests.rest.access.examples import ELSEWHERE, Site
 
 DOCUMENT = describe_rest()
@@ -94,6 +96,19 @@ def test_route_has_a_tag_and_a_summary(route: str) -> None:
 def test_every_error_code_has_a_described_status() -> None:
     assert {code for status in PROBLEM_TEXTS for code in codes_of(status)} == set(wire_errors())
     assert {status.value for status in STATUS.values()} <= set(PROBLEM_TEXTS)
+
+
+@pytest.mark.parametrize("name", answer_examples())
+def test_example_of_an_answer_is_valid(name: str) -> None:
+    ((route, operation),) = [each for each in OPERATIONS.items() if each[1]["operationId"] == name]
+    method, path = route.split(" ")
+    example = operation["responses"]["200"]["content"]["application/json"]["example"]
+    headers = {"Content-Type": "application/json"}
+    assert faults_of_answer(method, path, 200, headers, json.dumps(example).encode()) == []
+
+
+def test_most_documents_have_an_example() -> None:
+    assert len(answer_examples()) >= 15
 
 
 def test_texts_have_no_marks_of_docstrings() -> None:
