@@ -59,6 +59,13 @@ export function post(path, fields) {
   return request("POST", address(path), encoded(fields));
 }
 
+/** Return a text of a route, such as `metrics`. Throw Problem. */
+export async function getText(path, signal) {
+  const response = await fetch(address(path), { signal });
+  if (response.ok) return response.text();
+  throw await problemOf(response);
+}
+
 /** Return the newest version of a picture of `/api/v1`, or null if there is none. */
 export async function readPicture(path, signal) {
   const response = await fetch(address(`api/v1/${path}`), { signal }).catch(() => null);

@@ -19,6 +19,7 @@ const navigation = h("nav", { "aria-label": texts.navigation });
 const caller = h("div", { class: "caller" });
 const main = h("main", { id: "main", tabindex: "-1" });
 let leave = new AbortController();
+let isFirst = true;
 
 /** Show the view in the address: `#/people/ada` is the view `people` with the rest `ada`. */
 async function showView() {
@@ -33,7 +34,9 @@ async function showView() {
   put(main, h("p", { class: "loading" }, texts.loading));
   try {
     await view.show(main, { rest, query: new URLSearchParams(query), signal: leave.signal });
-    main.querySelector("h1")?.focus({ preventScroll: true });
+    // After a change of the view, keyboard and screen reader continue at its title. The first page begins at its top.
+    if (!isFirst) main.querySelector("h1")?.focus({ preventScroll: true });
+    isFirst = false;
     scrollTo(0, 0);
   } catch (error) {
     if (error.name === "AbortError") return;

@@ -38,6 +38,11 @@ export function score(value) {
   return value === null || value === undefined ? "–" : value.toFixed(2);
 }
 
+/** Return a size in bytes as megabytes. */
+export function megabytes(bytes) {
+  return `${Math.round(bytes / 1e6).toLocaleString()} MB`;
+}
+
 /** Return a whole number with the separators of the language. */
 export function count(value) {
   return value.toLocaleString();

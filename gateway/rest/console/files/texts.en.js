@@ -252,6 +252,12 @@ export const texts = {
     strangers: "Strangers who wait for a name",
     attention: "Needs attention",
     nothing: "Nothing needs your attention.",
+    figures: "Figures of this moment",
+    version: "Version",
+    queue: "Pictures that wait for a worker process",
+    memory: "Memory of the gateway",
+    workerMemory: "Memory of the worker processes",
+    streams: "Open pages with news",
     counts: "Counts since the start",
   },
 

@@ -1,6 +1,6 @@
 // The view of the gateway itself: what works, what falls short, and what to do.
 
-import { get, read } from "../api.js";
+import { get, getText, read } from "../api.js";
 import { h, put } from "../dom.js";
 import { listen } from "../events.js";
 import * as format from "../format.js";
@@ -16,8 +16,10 @@ export const health = { name: "health", role: "viewer", show };
 async function show(main, { signal }) {
   const parts = h("ul", { class: "checks" });
   const warnings = h("div");
+  const figures = h("dl", { class: "counts" });
   const counts = h("dl", { class: "counts" });
-  put(main, viewHead(texts.views.health), parts, warnings, h("h2", {}, texts.health.counts), counts);
+  put(main, viewHead(texts.views.health), parts, warnings, h("h2", {}, texts.health.figures), figures,
+    h("h2", {}, texts.health.counts), counts);
 
   await Promise.all([load(), loadCounts()]);
   listen(["health"], (kind, event) => (kind === "health" ? draw(event) : load().catch(complain)), signal);
@@ -36,9 +38,27 @@ async function show(main, { signal }) {
   }
 
   async function loadCounts() {
-    const state = await get("healthz", {}, signal);
-    put(counts, Object.entries(state.counts).map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, format.count(value)))));
+    const [state, metrics] = await Promise.all([get("healthz", {}, signal), getText("metrics", signal)]);
+    put(figures, figuresOf(metrics).map(([name, value]) => entry(name, value)));
+    put(counts, Object.entries(state.counts).map(([name, value]) => entry(name.replaceAll("_", " "), format.count(value))));
   }
+}
+
+function entry(name, value) {
+  return h("div", {}, h("dt", {}, name), h("dd", {}, value));
+}
+
+/** Return names and values out of the metrics, which are lines such as `facegate_queue_jobs 3.0`. */
+function figuresOf(metrics) {
+  const number = (name) => Number(new RegExp(`^${name} (\\S+)`, "m").exec(metrics)?.[1] ?? 0);
+  const words = texts.health;
+  return [
+    [words.version, /version="([^"]+)"/.exec(metrics)?.[1] ?? "–"],
+    [words.queue, format.count(number("facegate_queue_jobs"))],
+    [words.memory, format.megabytes(number("process_resident_memory_bytes"))],
+    [words.workerMemory, format.megabytes(number("facegate_worker_bytes"))],
+    [words.streams, format.count(number("facegate_event_streams"))],
+  ];
 }
 
 /** Return for each part of the gateway: whether it is well, its name, its state, and what to do. */

@@ -36,7 +36,9 @@ async function show(main, { query, signal }) {
     drawPages(page.next);
   }
 
-  function receive() {
+  function receive(kind, event) {
+    // A new stream begins with this event. The list was read a moment ago.
+    if (kind === "reset" && event.reason === "new") return;
     // The list does not move under the reader's finger.
     const first = starts.length === 1;
     if (first && list.querySelector("article") === null) load().catch(complain);

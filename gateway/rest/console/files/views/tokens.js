@@ -24,7 +24,7 @@ async function show(main, { signal }) {
 
   function tokenTile(token) {
     const times = [texts.tokens.made(format.day(token.created)),
-      token.used ? texts.tokens.used(format.ago(token.used)) : texts.tokens.neverUsed,
+      token.last_used ? texts.tokens.used(format.ago(token.last_used)) : texts.tokens.neverUsed,
       token.expires ? texts.tokens.expires(format.day(token.expires)) : texts.tokens.neverExpires];
     return h("li", {}, h("div", { class: "about" }, h("strong", {}, token.name), h("span", { class: "chip" }, token.role),
       h("small", {}, times.join(" · "))), h("div", { class: "buttons" },
