@@ -79,7 +79,7 @@ class WorkerVision:
     def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
         """Return a JPEG of a camera's picture with marks, without the regions that ``never`` leaves out."""
         search = self._search(camera)
-        return self._draw(frame, DrawTask(tuple(marks), search.mounting, search.never))
+        return self._draw(frame, DrawTask(tuple(marks), search.mounting, search.never, self._size_limit))
 
     def _draw(self, picture: bytes, task: ShowChipsTask | DrawTask) -> bytes:
         job = Job((picture,), task, lane=SHOWN_LANE, deadline=time.monotonic() + MAX_DRAWING_S)
