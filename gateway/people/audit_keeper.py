@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 
 from gateway.people.event_counts import EventCounts
+from gateway.periodic_thread import PeriodicThread
 from gateway.store.limits import AuditLimits
 from gateway.store.protocols import Audit
 
@@ -39,18 +39,16 @@ class AuditKeeper:
         """The end of the audit at the last report, as ``facegate audit verify --head`` reads it."""
         self.warnings: tuple[str, ...] = ()
         """Sentences about lines that another program changed or removed."""
-        self._stopping = threading.Event()
         # The check of 200,000 lines takes seconds. Nothing else may wait for it.
-        self._thread = threading.Thread(target=self._run, name="audit")
+        failure = "the audit cannot be taken care of"
+        self._thread = PeriodicThread("audit", POLL_INTERVAL_S, self.run_due, failure)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         """End the thread, and write the events that wait. Raise GatewayError."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.stop()
         self.events.write_all()
 
     def run_due(self) -> None:
@@ -73,11 +71,3 @@ class AuditKeeper:
         if found.head is not None:
             self.head = found.head.text()
             log.info("the audit ends with the line and the code %s", self.head)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(POLL_INTERVAL_S):
-            try:
-                self.run_due()
-            # Even a bug in the gateway must not end this thread.
-            except Exception:
-                log.exception("the audit cannot be taken care of")

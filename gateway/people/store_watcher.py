@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 
 from gateway.model.caller import RETENTION_CALLER
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.registry import Registry
+from gateway.periodic_thread import PeriodicThread
 from gateway.store.protocols import Sightings, Store
 
 log = logging.getLogger(__name__)
@@ -49,30 +49,24 @@ class StoreWatcher:
         self._keep_days = keep_days
         self.writable = True
         """True if the store was writable at the last check."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="people")
+        self._expired_at = self._checked_at = -math.inf
+        failure = "the people store cannot be followed"
+        self._thread = PeriodicThread("people", STORE_POLL_INTERVAL_S, self._follow, failure)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.stop()
 
-    def _watch(self) -> None:
-        expired_at = checked_at = -math.inf
-        while not self._stopping.wait(STORE_POLL_INTERVAL_S):
-            try:
-                self._updater.refresh()
-                if time.monotonic() > checked_at + WRITABLE_CHECK_INTERVAL_S:
-                    checked_at, self.writable = time.monotonic(), self._store.status.is_writable()
-                if time.monotonic() > expired_at + EXPIRY_INTERVAL_S:
-                    expired_at = time.monotonic()
-                    self.expire()
-            # Even a bug in the gateway must not end this thread.
-            except Exception:
-                log.exception("the people store cannot be followed")
+    def _follow(self) -> None:
+        self._updater.refresh()
+        now = time.monotonic()
+        if now > self._checked_at + WRITABLE_CHECK_INTERVAL_S:
+            self._checked_at, self.writable = now, self._store.status.is_writable()
+        if now > self._expired_at + EXPIRY_INTERVAL_S:
+            self._expired_at = now
+            self.expire()
 
     def expire(self) -> None:
         """Delete old effects and sightings, and erase the people without a new picture for ``keep_days``.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from gateway.errors import GatewayError
 from gateway.model import CAMERA_NAME, Person
 from gateway.model.cameras import CameraReport, LastFrame
 from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, Sighting
+from gateway.periodic_thread import PeriodicThread
 from gateway.service.live_cameras import CameraChanges, CorrectionEvent
 from gateway.store.protocols import Sightings, Store
 
@@ -84,16 +84,14 @@ class LiveNotes:
         self._store = store
         self._sightings = sightings
         self._live = live
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="live notes")
+        failure = "the notes of commands cannot be applied"
+        self._thread = PeriodicThread("live notes", POLL_INTERVAL_S, self._apply_all, failure)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.stop()
 
     def apply(self) -> None:
         """Apply the notes that are good. Raise GatewayError if the store fails."""
@@ -117,12 +115,8 @@ class LiveNotes:
             event: CorrectionEvent = "not_them" if note["change"] == "not_them" else "confirmed"
             self._live.correct(record.sighting, event, None)
 
-    def _watch(self) -> None:
-        while not self._stopping.wait(POLL_INTERVAL_S):
-            try:
-                self.apply()
-            except GatewayError as error:
-                log.warning("the notes of commands cannot be read now: %s", error)
-            # Even a bug in the gateway must not end this thread.
-            except Exception:
-                log.exception("the notes of commands cannot be applied")
+    def _apply_all(self) -> None:
+        try:
+            self.apply()
+        except GatewayError as error:
+            log.warning("the notes of commands cannot be read now: %s", error)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Sequence
 
+from gateway.periodic_thread import PeriodicThread
 from gateway.workers.process_state import thread_count
 from gateway.workers.worker import Worker
 
@@ -24,29 +24,25 @@ MAX_THREADS = max(64, 4 * (os.cpu_count() or 1))
 
 
 class ThreadWatch:
-    """A thread that ends each worker process with more than MAX_THREADS threads.
+    """The thread that ends each worker process with more than MAX_THREADS threads.
 
     ``workers``: returns the present worker processes.
     """
 
     def __init__(self, workers: Callable[[], Sequence[Worker]]) -> None:
         self._workers = workers
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="thread-watch")
+        failure = "the threads of the worker processes cannot be counted"
+        self._thread = PeriodicThread("thread-watch", CHECK_INTERVAL_S, self._check, failure)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch. It may not have been started."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.wait(CHECK_INTERVAL_S):
-            for worker in self._workers():
-                count = thread_count(worker.pid) or 0
-                if worker.alive and count > MAX_THREADS:
-                    log.error("worker process %d has %d threads, and is ended", worker.pid, count)
-                    worker.end_as_crashed()
+    def _check(self) -> None:
+        for worker in self._workers():
+            count = thread_count(worker.pid) or 0
+            if worker.alive and count > MAX_THREADS:
+                log.error("worker process %d has %d threads, and is ended", worker.pid, count)
+                worker.end_as_crashed()

@@ -501,7 +501,7 @@ def test_changes_of_another_process_are_effective_within_a_second(tmp_path: Path
 def test_store_is_followed_again_after_an_error(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(env.people.watcher._thread, "_interval_s", 0.01)
     revision = env.store.faces.revision
 
     def failing() -> int:
@@ -518,7 +518,7 @@ def test_store_is_followed_again_after_an_error(
 def test_damaged_picture_does_not_end_the_following(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(env.people.watcher._thread, "_interval_s", 0.01)
     with started(env.people.watcher), open_environment(tmp_path) as other:
         enrol(other, "Alice", "a")
         wait_for(lambda: len(env.gallery) == 1)
@@ -527,7 +527,7 @@ def test_damaged_picture_does_not_end_the_following(
             db.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
             db.execute("UPDATE people SET revision = (SELECT value FROM meta WHERE key = 'revision')")
         time.sleep(0.3)
-        assert env.people.watcher._thread.is_alive()
+        assert env.people.watcher._thread._thread.is_alive()
         with closing(sqlite3.connect(tmp_path / "people.sqlite")) as db, db:
             db.execute("UPDATE pictures SET descriptor = ?", (BOB.tobytes(),))
         wait_for(lambda: env.who(BOB) == "alice")
@@ -692,7 +692,7 @@ def test_new_picture_delays_the_erasure(tmp_path: Path, monkeypatch: pytest.Monk
 def test_people_are_kept_without_keep_days(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(env.people.watcher._thread, "_interval_s", 0.01)
     enrol(env, "Alice")
     aged(tmp_path, "alice", 10_000)
     with started(env.people.watcher):

@@ -1,0 +1,40 @@
+"""A thread that does one thing again and again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class PeriodicThread:
+    """A thread that calls a function every ``interval_s`` seconds, first after one interval.
+
+    ``failure``: the sentence that is logged if the function raises an exception. The thread continues then.
+    """
+
+    def __init__(self, name: str, interval_s: float, call: Callable[[], object], failure: str) -> None:
+        self._interval_s = interval_s
+        self._call = call
+        self._failure = failure
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after the call in which it is. It may not have been started."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._interval_s):
+            try:
+                self._call()
+            # Even a bug in the gateway must not end this thread.
+            except Exception:
+                log.exception("%s", self._failure)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from gateway.periodic_thread import PeriodicThread
+from tests.support import WAIT_S
+
+
+def test_thread_continues_after_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[int] = []
+    third = threading.Event()
+
+    def fail() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            third.set()
+        raise LookupError("a bug")
+
+    thread = PeriodicThread("tests", 0.001, fail, "nothing was done")
+    thread.start()
+    assert third.wait(WAIT_S)
+    thread.stop()
+    assert caplog.records[0].getMessage() == "nothing was done"
+    assert not any(each.name == "tests" for each in threading.enumerate())
+
+
+def test_thread_that_was_not_started_can_be_stopped() -> None:
+    PeriodicThread("tests", 1.0, lambda: None, "").stop()
