@@ -111,6 +111,7 @@ def fields_of(operation: str) -> dict[str, Any]:
         "images": [picture],
         "pictures": [of_people["picture"]],
         "role": "viewer",
+        "enabled": True,
     }
     if operation == "unknowns/join":
         values["into"] = 998
