@@ -17,7 +17,7 @@ from flask import Flask, request
 
 from gateway.config import LimitSettings, RestSettings
 from gateway.config.network_sections import RestTlsSettings
-from gateway.errors import Unavailable
+from gateway.errors import Forbidden, Unavailable
 from gateway.metrics import Metrics
 from gateway.rest.cross_site import CrossSiteCheck, add_cross_site_check
 from gateway.rest.early_refusals import add_early_refusals
@@ -26,6 +26,7 @@ from gateway.rest.self_signed import make_certificate
 from gateway.rest.server import RestServer
 from gateway.rest.transport import error_pace
 from gateway.rest.transport.connections import MAX_CONNECTIONS
+from gateway.rest.transport.environ import HEADER_CHECK
 from tests.support import WAIT_S, free_port, wait_for
 
 LIMITS = LimitSettings(bytes=100_000, file_bytes=100_000)
@@ -37,12 +38,17 @@ LARGE = 20_000_000
 
 @dataclass
 class Site:
-    """A server with one thread. ``gate``: the route /wait answers when it is open."""
+    """A server with one thread. ``gate``: the route /wait answers when it is open.
+
+    ``header_checks``: requests whose headers alone were checked. ``open``: the route /guarded may be used.
+    """
 
     port: int
     cert: Path | None = None
     gate: threading.Event = field(default_factory=threading.Event)
     metrics: Metrics = field(default_factory=Metrics)
+    header_checks: int = 0
+    open: bool = True
 
     @property
     def url(self) -> str:
@@ -58,6 +64,7 @@ def application(site: Site) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LIMITS.body_bytes
     add_cross_site_check(app, CrossSiteCheck(["faces.example"]), site.metrics)
+    app.before_request(lambda: guard(site))
     add_early_refusals(app)
     add_error_handlers(app, site.metrics)
     app.add_url_rule("/", "index", view_func=lambda: "served")
@@ -65,8 +72,15 @@ def application(site: Site) -> Flask:
     app.add_url_rule("/healthz", "healthz", view_func=lambda: "healthy")
     app.add_url_rule("/wait", "wait", view_func=lambda: str(site.gate.wait(WAIT_S)))
     app.add_url_rule("/large", "large", view_func=lambda: bytes(LARGE))
+    app.add_url_rule("/guarded", "guarded", view_func=lambda: "let in", methods=["POST"])
     app.add_url_rule("/echo", "echo", view_func=lambda: request.get_data(), methods=["POST"])
     return app
+
+
+def guard(site: Site) -> None:
+    site.header_checks += HEADER_CHECK in request.environ
+    if request.path == "/guarded" and not site.open:
+        raise Forbidden("the route is closed")
 
 
 @contextmanager
@@ -270,6 +284,20 @@ def test_connection_serves_several_requests(site: Site) -> None:
         for _ in range(3):
             assert session.post(f"{site.url}/echo", b"x" * 70_000, timeout=WAIT_S).content == b"x" * 70_000
             assert session.get(site.url, timeout=WAIT_S).text == "served"
+
+
+def test_repeated_headers_are_checked_once_before_the_body_and_always_with_it(site: Site) -> None:
+    with requests.Session() as session:
+
+        def post(size: int) -> int:
+            return session.post(f"{site.url}/guarded", bytes(size), timeout=WAIT_S).status_code
+
+        site.header_checks = 0
+        assert [post(size) for size in (1_000, 1_000, 900, 2_000)] == [200] * 4
+        assert site.header_checks == 2
+        site.open = False
+        assert post(1_000) == 403
+        assert site.header_checks == 2
 
 
 def test_head_has_the_headers_of_the_body_only(site: Site) -> None:

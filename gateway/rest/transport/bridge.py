@@ -112,9 +112,12 @@ class Bridge:
         if not _has_body(environ):
             return await self._ask_flask(environ, connection), False
         connection.enter(Phase.RECEIVING)
-        check, refusal = await self._check_headers(environ)
-        if not check.passed:
-            return _closing(refusal), True
+        check = connection.heads.find(scope)
+        if check is None:
+            check, refusal = await self._check_headers(environ)
+            if not check.passed:
+                return _closing(refusal), True
+            connection.heads.remember(scope, check)
         with self._bodies.room(sender_known=check.sender_known) as body:
             try:
                 add_body(environ, await self._bodies.read(body, receive))

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from typing import Any
 
+from gateway.rest.transport.head_memory import HeadMemory
+
 MAX_CONNECTIONS = 400
 """The most connections at a time. With the default limit of 1,024 descriptors, more than half are left for the rest."""
 
@@ -44,6 +46,7 @@ class Connection:
 
     def __init__(self, host: str, shut: Callable[[], None], clock: Callable[[], float]) -> None:
         self.host = host
+        self.heads = HeadMemory()
         self.is_shut = False
         self._shut = shut
         self._clock = clock
