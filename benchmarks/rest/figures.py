@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,15 +31,23 @@ def compare(facegate: Sequence[ClientsResult], plain: Sequence[ClientsResult], s
     }
     if not all(rates.values()):
         raise SimError(f"too few answers in {seconds:g} s: measure longer (--seconds), on a quiet machine")
-    failed = {code: number for each in (*facegate, *plain) for code, number in each.codes.items() if code != "200"}
     return {
         "facegate_rps": round(rates["facegate"], 2),
         "plain_rps": round(rates["plain"], 2),
         "ratio": round(rates["facegate"] / rates["plain"], 2),
         "p95_ms": round(statistics.median(p95_ms(each.latencies) for each in facegate), 1),
         "plain_p95_ms": round(statistics.median(p95_ms(each.latencies) for each in plain), 1),
-        "failed": failed,
+        "failed": _failures(facegate),
+        "plain_failed": _failures(plain),
     }
+
+
+def _failures(results: Sequence[ClientsResult]) -> dict[str, int]:
+    """Return the numbers of requests that failed, by status or by the name of the error."""
+    failed: Counter[str] = Counter()
+    for each in results:
+        failed.update({code: number for code, number in each.codes.items() if code != "200"})
+    return dict(failed)
 
 
 def compare_streams(alone: Sequence[ClientsResult], beside: Sequence[ClientsResult]) -> dict[str, Any]:
@@ -53,7 +62,7 @@ def compare_streams(alone: Sequence[ClientsResult], beside: Sequence[ClientsResu
 
 
 def in_limits(figures: Mapping[str, Any]) -> bool:
-    """Return whether every figure keeps its limit, and every request was answered."""
+    """Return whether every figure keeps its limit, and the gateway answered every request."""
     rates = [figures[str(clients)] for clients in FLOORS if str(clients) in figures]
     enough = all(figures[str(n)]["ratio"] >= floor for n, floor in FLOORS.items() if str(n) in figures)
     streams = figures.get("streams")

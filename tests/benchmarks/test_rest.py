@@ -35,8 +35,14 @@ def test_rates_and_latencies_are_medians_of_the_rounds() -> None:
     plain = [result(*[1.0] * number) for number in (5, 4, 6)]
     figures = compare(facegate, plain, 10.0)
     assert figures == {
-        "facegate_rps": 5.0, "plain_rps": 0.5, "ratio": 10.0, "p95_ms": 100.0, "plain_p95_ms": 1000.0, "failed": {},
-    }  # fmt: skip
+        "facegate_rps": 5.0,
+        "plain_rps": 0.5,
+        "ratio": 10.0,
+        "p95_ms": 100.0,
+        "plain_p95_ms": 1000.0,
+        "failed": {},
+        "plain_failed": {},
+    }
 
 
 @pytest.mark.parametrize(
@@ -65,7 +71,9 @@ def test_limit_of_streams() -> None:
 
 
 def test_failed_requests_are_counted_by_their_status() -> None:
-    assert compare([result(0.1, **{"503": 2})], [result(1.0)], 1.0)["failed"] == {"503": 2}
+    busy = result(0.1, **{"503": 2})
+    figures = compare([busy, busy], [result(1.0, TimeoutError=1)], 1.0)
+    assert (figures["failed"], figures["plain_failed"]) == ({"503": 4}, {"TimeoutError": 1})
 
 
 def test_form_has_the_picture_as_its_file() -> None:
