@@ -35,7 +35,8 @@ def faults_of_answer(method: str, path: str, status: int, headers: Mapping[str, 
     if answer is None:
         return [f"status {status} is not described"]
     answer = _resolved(answer, describe_rest())
-    missing = [f"the header {name} is missing" for name in answer.get("headers", ()) if not _has(headers, name)]
+    needed = [name for name, each in answer.get("headers", {}).items() if each.get("required")]
+    missing = [f"the header {name} is missing" for name in needed if not _has(headers, name)]
     if "content" not in answer or method == "HEAD":
         return missing
     if kind not in answer["content"]:

@@ -9,6 +9,7 @@ from gateway.contract.components import Components, Schema, fields_schema
 from gateway.contract.operations import ADMINISTRATION, AnyOperation, find_operation
 from gateway.contract.summaries import SUMMARIES
 from gateway.rest.api_v1 import FILES, ROUTES
+from gateway.rest.description.header_parts import conditional_answers, header_parameters
 from gateway.rest.description.problem_answers import EVERY_PROBLEM, LOGIN_PROBLEMS
 from gateway.rest.description.request_parts import (
     has_bare_body,
@@ -74,13 +75,14 @@ def _describe(method: str, path: str, operation: str, components: Components) ->
     rest = without_path_fields(schema, in_path)
     body = None if method in BODILESS_METHODS else request_body(rest)
     in_query = query_parameters(rest, optional=body is not None) if body is None or has_bare_body(body) else []
+    answer = _answer(path, spec, components)
     return RouteDescription(
         name=name,
         tag=TAGS[operation.split("/")[0]] if operation in ADMINISTRATION else "recognition",
         summary=summary,
-        answers={"200": _answer(path, spec, components)},
+        answers=conditional_answers(answer) if method == "GET" else {"200": answer},
         problems=_problems(spec, schema),
-        parameters=[*path_parameters(in_path, schema), *in_query],
+        parameters=[*path_parameters(in_path, schema), *in_query, *header_parameters(method, changes=spec.changes)],
         body=body,
     )
 

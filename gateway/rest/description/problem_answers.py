@@ -44,9 +44,15 @@ LOGIN_PROBLEMS = (401, 429)
 """The problems of every route that needs a role."""
 
 RETRY_AFTER: Schema = {
-    "Retry-After": {"description": "Seconds after which another attempt is useful.", "schema": {"type": "integer"}}
+    "Retry-After": {
+        "description": "Seconds after which another attempt is useful.",
+        "required": True,
+        "schema": {"type": "integer"},
+    }
 }
-CHALLENGE: Schema = {"WWW-Authenticate": {"description": "How to log in.", "schema": {"type": "string"}}}
+CHALLENGE: Schema = {
+    "WWW-Authenticate": {"description": "How to log in.", "required": True, "schema": {"type": "string"}}
+}
 
 
 def codes_of(status: int) -> list[str]:

@@ -144,6 +144,14 @@ def test_pictures_may_be_json_a_form_or_the_body_itself() -> None:
     assert not {"name", "person"} & content["application/json"]["schema"]["properties"].keys()
 
 
+def test_change_may_have_a_key_and_a_read_may_be_conditional() -> None:
+    change, read = OPERATIONS["POST /api/v1/people"], OPERATIONS["GET /api/v1/people"]
+    assert "Idempotency-Key" in [each["name"] for each in change["parameters"]]
+    assert "If-None-Match" in [each["name"] for each in read["parameters"]]
+    assert "304" in read["responses"]
+    assert "ETag" in read["responses"]["200"]["headers"]
+
+
 def test_description_needs_no_token(site: Site) -> None:
     answer = site.client(ELSEWHERE).get("/openapi.json")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
