@@ -27,7 +27,7 @@ function drawFace(face, width, height) {
   const [left, top, right, bottom] = face.box;
   const size = Math.max(height, width * 0.7) / 22;
   const text = faceText(face);
-  const wide = text.length * size * 0.6 + size;
+  const wide = text.length * size * 0.66 + size;
   const x = Math.max(0, Math.min(left, width - wide));
   const above = top > size * 1.6 ? top - size * 1.5 : Math.min(bottom, height - size * 1.5);
   return s("g", { class: `face ${face.verdict ?? "found"}` },

@@ -1,0 +1,158 @@
+"""People are enrolled, changed, merged, split and erased in the console."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from tests.console.faults import Faults
+from tests.console.site import ConsoleSite
+from tests.support import FRAMES, frame, wait_for
+
+TEXT: FilePayload = {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture at all"}
+
+pytestmark = [pytest.mark.extra, pytest.mark.usefixtures("empty_store")]
+
+PASTE = """(picture) => {
+  const bytes = Uint8Array.from(atob(picture), (each) => each.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+}"""
+
+
+def picture_file(name: str) -> str:
+    return str(FRAMES / f"{name}.jpg")
+
+
+def button(page: Page | Locator, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def open_person(page: Page, site: ConsoleSite, person: str) -> None:
+    page.goto(f"{site.url}/#/people/{person}")
+    expect(page.locator(".gallery li").first).to_be_visible()
+
+
+def test_first_person_is_enrolled_by_upload(page: Page, site: ConsoleSite) -> None:
+    page.goto(f"{site.url}/#/people")
+    page.get_by_role("link", name="Add the first person").click()
+    page.get_by_label("Name").fill("Barack Obama")
+    page.get_by_label("Choose pictures").set_input_files([picture_file("obama_1"), picture_file("obama_2")])
+    expect(page.get_by_text("enrolled", exact=True)).to_have_count(2)
+    page.get_by_role("link", name="Show this person").click()
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    expect(page.locator(".gallery li")).to_have_count(2)
+    assert site.person_ids() == ["barack_obama"]
+
+
+def test_person_is_enrolled_by_paste(page: Page, site: ConsoleSite) -> None:
+    page.goto(f"{site.url}/#/people/add")
+    page.get_by_label("Name").fill("Grace Hopper")
+    page.evaluate(PASTE, base64.b64encode(frame("hopper_1")).decode())
+    expect(page.get_by_text("enrolled", exact=True)).to_be_visible()
+    assert site.person_ids() == ["grace_hopper"]
+
+
+def test_page_says_for_each_picture_what_is_wrong(page: Page, site: ConsoleSite, faults: Faults) -> None:
+    faults.allowed |= {400, 422}
+    page.goto(f"{site.url}/#/people/add")
+    page.get_by_label("Name").fill("Grace Hopper")
+    page.get_by_label("Choose pictures").set_input_files([picture_file("empty_1"), picture_file("hopper_1")])
+    page.get_by_label("Choose pictures").set_input_files(TEXT)
+    expect(page.get_by_text("No face is found.", exact=False)).to_be_visible()
+    expect(page.locator(".state.good")).to_have_count(1)
+    expect(page.locator(".state.bad")).to_have_count(2)
+
+
+def test_person_is_renamed(page: Page, site: ConsoleSite) -> None:
+    person = site.enrol("Grace", "hopper_1")
+    open_person(page, site, person)
+    button(page, "Rename").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Grace Hopper")
+    button(page.get_by_role("dialog"), "Rename").click()
+    expect(page.get_by_role("heading", name="Grace Hopper")).to_be_visible()
+    assert site.read(f"people/{person}")["name"] == "Grace Hopper"
+
+
+def test_search_finds_a_person(page: Page, site: ConsoleSite) -> None:
+    site.enrol("Grace Hopper", "hopper_1")
+    site.enrol("Joe Biden", "biden_1")
+    page.goto(f"{site.url}/#/people")
+    expect(page.locator(".people li")).to_have_count(2)
+    page.get_by_label("Search names").fill("hop")
+    expect(page.locator(".people li")).to_have_count(1)
+    expect(page.get_by_role("link", name=re.compile("Grace Hopper"))).to_be_visible()
+
+
+def test_two_people_become_one(page: Page, site: ConsoleSite) -> None:
+    site.enrol("Barack Obama", "obama_1")
+    site.enrol("The President", "hopper_1")
+    open_person(page, site, "the_president")
+    button(page, "Merge").click()
+    page.get_by_label("Other person").fill("Barack Obama")
+    button(page.get_by_role("dialog"), "Merge").click()
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    wait_for(lambda: site.person_ids() == ["barack_obama"])
+    assert len(site.read("people/barack_obama")["pictures"]) == 2
+
+
+def test_picture_is_removed_and_that_is_undone(page: Page, site: ConsoleSite) -> None:
+    person = site.enrol("Barack Obama", "obama_1", "obama_2")
+    open_person(page, site, person)
+    first = page.locator(".gallery li").first
+    first.get_by_role("button", name=re.compile("^Remove")).click()
+    expect(first).to_be_hidden()
+    button(page, "Undo").click()
+    expect(first).to_be_visible()
+    assert len(site.read(f"people/{person}")["pictures"]) == 2
+    first.get_by_role("button", name=re.compile("^Remove")).click()
+    expect(page.locator(".gallery li")).to_have_count(1)
+    assert len(site.read(f"people/{person}")["pictures"]) == 1
+
+
+def test_person_is_erased_after_a_question(page: Page, site: ConsoleSite) -> None:
+    person = site.enrol("Grace Hopper", "hopper_1")
+    open_person(page, site, person)
+    button(page, "Erase for good").click()
+    button(page.get_by_role("dialog"), "Cancel").click()
+    assert site.person_ids() == [person]
+    button(page, "Erase for good").click()
+    button(page.get_by_role("dialog"), "Erase for good").click()
+    expect(page.get_by_text("Grace Hopper is erased.")).to_be_visible()
+    assert site.person_ids() == []
+
+
+def test_pictures_of_another_person_are_split_off(page: Page, site: ConsoleSite) -> None:
+    person = site.enrol("Barack Obama", "obama_1", "hopper_1")
+    open_person(page, site, person)
+    page.get_by_role("checkbox").nth(1).check()
+    button(page, "Split off 1 picture").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Grace Hopper")
+    button(page, "Move the pictures").click()
+    expect(page.get_by_text("The pictures belong to Grace Hopper now.")).to_be_visible()
+    expect(page.locator(".gallery li")).to_have_count(1)
+    assert site.person_ids() == ["barack_obama", "grace_hopper"]
+
+
+def test_shown_picture_is_chosen(page: Page, site: ConsoleSite) -> None:
+    person = site.enrol("Barack Obama", "obama_1", "obama_2")
+    open_person(page, site, person)
+    page.get_by_role("button", name=re.compile("^Show in lists")).click()
+    expect(page.get_by_text("This picture is shown in lists now.")).to_be_visible()
+    found = site.read(f"people/{person}")
+    assert found["shown"] == found["pictures"][1]["id"]
+
+
+def test_two_who_look_alike_are_merged_by_suggestion(page: Page, site: ConsoleSite) -> None:
+    site.enrol("Barack Obama", "obama_1")
+    site.enrol("The President", "obama_2")
+    page.goto(f"{site.url}/#/people")
+    button(page, "Yes: Barack Obama").click()
+    button(page, "Undo").click()
+    assert site.person_ids() == ["barack_obama", "the_president"]
+    button(page, "Yes: Barack Obama").click()
+    wait_for(lambda: site.person_ids() == ["barack_obama"])
