@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 MIN_PAUSE_S = 0.1
 """The least time between two pieces of a stream. News in between become one piece."""
 
-PIECES_PER_S = 200
+PIECES_PER_S = 100
 """The most pieces of all streams together. With many streams, each gets its pieces less often."""
 
 RETRY_AFTER_S = 30
