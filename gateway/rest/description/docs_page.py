@@ -17,18 +17,12 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>REST interface - Facegate</title>
-<style>
-  :root {{ color-scheme: light dark }}
-  body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
-  article {{ border-top: 1px solid #8888; padding: .5rem 0 }}
-  h3 {{ margin: .5rem 0; overflow-wrap: anywhere; font-family: ui-monospace, monospace }}
-  pre {{ overflow-x: auto; padding: .75rem; border: 1px solid #8888; border-radius: .3rem }}
-  table {{ border-collapse: collapse; display: block; overflow-x: auto }}
-  th, td {{ text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0 }}
-  nav ul {{ columns: 16rem; padding-left: 1.2rem }}
-</style>
-<main>
+<link rel="icon" href="console/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="console/console.css">
+<link rel="stylesheet" href="console/docs.css">
+<main class="docs-page">
 <h1>Facegate {version}: the REST interface</h1>
 {text}
 <p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1), and for MQTT
