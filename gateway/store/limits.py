@@ -19,6 +19,9 @@ SHARES_PER_LIMIT = 4
 MIN_SHARE = 5
 """The smallest share of one caller, unless the limit itself is smaller: enough for the pictures of one person."""
 
+MAX_EFFECTS = 100_000
+"""The number of changes whose replies are stored, so that a repeated request gets the same reply."""
+
 MAX_LISTED_NAMES = 5
 """The number of people that one error message lists by name."""
 

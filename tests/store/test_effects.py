@@ -81,6 +81,18 @@ def test_late_effect_changes_nothing(store: Store, seconds: float) -> None:
     assert people(store) == []
 
 
+def test_number_of_stored_effects_is_bounded(store: Store) -> None:
+    for n in range(5):
+        store.effects.apply_once(effect(f"rest/{n}"), lambda n=n: {"count": n})  # type: ignore[misc]
+        time.sleep(0.001)
+    store.effects.delete_effects(before=0.0, most=5)
+    assert store.effects.apply_once(effect("rest/0"), never) == {"count": 0}
+    store.effects.delete_effects(before=0.0, most=2)
+    for n in (3, 4):
+        assert store.effects.apply_once(effect(f"rest/{n}"), never) == {"count": n}
+    assert store.effects.apply_once(effect("rest/2"), lambda: {"count": 9}) == {"count": 9}
+
+
 def test_deleted_effect_can_be_applied_again(store: Store) -> None:
     store.effects.apply_once(effect(), lambda: {"person": None, "count": 1})
     store.effects.delete_effects(before=time.time() + 1)

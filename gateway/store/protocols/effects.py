@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.model import Effect
+from gateway.store.limits import MAX_EFFECTS
 from gateway.store.records import EffectReply
 
 
@@ -29,5 +30,5 @@ class Effects(Protocol):
     def is_in_change(self) -> bool:
         """Return whether this thread is within ``apply_once``."""
 
-    def delete_effects(self, before: float) -> None:
-        """Delete effects from before a moment, in seconds since 1970."""
+    def delete_effects(self, before: float, most: int = MAX_EFFECTS) -> None:
+        """Delete effects from before a moment, in seconds since 1970, and the oldest ones if there are too many."""

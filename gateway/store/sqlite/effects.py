@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from gateway.errors import Conflict, Timeout
 from gateway.model import Effect
+from gateway.store.limits import MAX_EFFECTS
 from gateway.store.records import EffectReply
 from gateway.store.sqlite.database import Database
 
@@ -53,11 +54,14 @@ class SqliteEffects:
     def is_in_change(self) -> bool:
         return self._database.in_transaction
 
-    def delete_effects(self, before: float) -> None:
+    def delete_effects(self, before: float, most: int = MAX_EFFECTS) -> None:
+        # The oldest one over the limit, if there are so many.
+        surplus = self._database.row("SELECT at FROM effects ORDER BY at DESC LIMIT 1 OFFSET ?", (most,))
+        moments = before, -1.0 if surplus is None else surplus[0]
         # A transaction without a change would write to flash memory for nothing.
-        if self._database.row("SELECT 1 FROM effects WHERE at < ?", (before,)):
+        if self._database.row("SELECT 1 FROM effects WHERE at < ? OR at <= ?", moments):
             with self._database.transaction() as db:
-                db.execute("DELETE FROM effects WHERE at < ?", (before,))
+                db.execute("DELETE FROM effects WHERE at < ? OR at <= ?", moments)
 
 
 def _write_reply(reply: EffectReply) -> str:
