@@ -30,7 +30,7 @@ def page_of(reply: Recognition, *, may_enrol: bool = True) -> str:
 def test_program_gets_json(rest_url: str, accept: str | None) -> None:
     headers = {"Accept": accept} if accept else {}
     answer = requests.post(f"{rest_url}/face_rec", files={"file": frame("obama_1")}, headers=headers, timeout=60)
-    assert answer.json() == {"name": "Barack Obama"}
+    assert answer.json() == {"name": "Barack Obama", "verdict": "match"}
 
 
 def test_browser_gets_a_page_with_the_drawn_picture_and_the_name(rest_url: str) -> None:
