@@ -16,6 +16,7 @@ from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import count, format_minute, print_table
 from gateway.cli.people_add import add
 from gateway.cli.people_archive import export_people, import_people
+from gateway.cli.people_pictures import feature, split
 from gateway.contract.base import Document
 
 AUDIT_COLUMNS = (
@@ -167,6 +168,8 @@ people = click.Group(
         show,
         rename,
         merge,
+        split,
+        feature,
         not_them,
         remove,
         erase,
@@ -175,6 +178,6 @@ people = click.Group(
         audit,
         confirm_removal_of_people,
     ],
-    help="Enrolled people: add, list, rename, merge, remove, erase, export, import.",
+    help="Enrolled people: add, list, rename, merge, split, remove, erase, export, import.",
     short_help="Enrolled people: add, list, rename, erase, and more.",
 )

@@ -83,6 +83,22 @@ def test_people_are_renamed_merged_and_removed(facegate: Facegate) -> None:
     assert names(facegate) == []
 
 
+def test_pictures_are_split_off_and_one_is_shown(facegate: Facegate, data: Path) -> None:
+    first, second = "a" * 16, "b" * 16
+    with closing(SqliteStore(data / "people.sqlite")) as store:
+        store.people.enrol("Byron", [replace(picture(4), digest=4 * each) for each in (first, second)], CLI_CALLER)
+    line = facegate("people", "feature", "byron", second).stdout
+    assert line == f"the picture {second} is shown for byron from now on\n"
+    assert json.loads(facegate("people", "show", "byron").stdout)["shown"] == second
+    line = facegate("people", "split", "byron", second, "--name", "Annabella").stdout
+    assert line == "Annabella (annabella) now has 1 picture\n"
+    assert names(facegate) == ["Ada Lovelace", "Annabella", "Byron", "Grace"]
+    assert json.loads(facegate("people", "show", "byron").stdout)["shown"] == first
+    stays = facegate("people", "split", "byron", first, "--into", "grace", code=1).stderr
+    assert "no picture of byron would be left" in stays
+    assert "give either name, or into" in facegate("people", "split", "byron", first, code=1).stderr
+
+
 def test_merge_counts_pictures_as_the_list_does(facegate: Facegate, data: Path) -> None:
     """Regression: the line of a merge counted counter-examples as pictures of the person."""
     with closing(SqliteStore(data / "people.sqlite")) as store:
