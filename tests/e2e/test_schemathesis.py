@@ -25,7 +25,7 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-"""Others of its checks forbid what is meant: further dialects of a request, and 429 after ten wrong tokens."""
+"""Its other checks forbid what is meant: further dialects of a request, and 429 after ten wrong tokens."""
 
 pytestmark = [
     pytest.mark.extra,
