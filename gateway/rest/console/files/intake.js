@@ -54,8 +54,9 @@ async function startCamera(dialog, video, shoot, fault) {
     const stop = () => stream.getTracks().forEach((track) => track.stop());
     if (!dialog.isConnected) return stop();
     dialog.addEventListener("close", stop);
+    // Before its first frame the video has no size, and the picture would be empty.
+    video.addEventListener("loadeddata", () => (shoot.disabled = false));
     video.srcObject = stream;
-    shoot.disabled = false;
   } catch (error) {
     fault.textContent = texts.intake.noCamera(error.message);
   }
