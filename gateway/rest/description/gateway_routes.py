@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from gateway.contract.components import Components, Schema
+from gateway.contract.errors import ProblemDocument
 from gateway.contract.health import HealthDocument, LivenessDocument, StatusDocument
 from gateway.contract.session import SessionDocument
 from gateway.rest.console.assets import KINDS
-from gateway.rest.description.problem_answers import EVERY_PROBLEM, LOGIN_PROBLEMS
+from gateway.rest.description.problem_answers import EVERY_PROBLEM, LOGIN_PROBLEMS, PROBLEM_TEXTS
 from gateway.rest.description.route_description import RouteDescription, json_answer, page_answer
+from gateway.rest.problems import PROBLEM_TYPE
 
 _OPEN = (400, 403, 413, 500)
 """The problems of a route for everybody."""
@@ -94,8 +96,8 @@ def _login_routes(components: Components) -> dict[str, RouteDescription]:
             tag="session",
             summary="Begin a session with a token",
             description="The answer sets the cookie of the session. Programs send the token with each request instead.",
-            answers={"200": session, "303": to_page},
-            problems=(*_OPEN, *LOGIN_PROBLEMS),
+            answers={"200": session, "303": to_page, **_refusals(components)},
+            problems=(400, 413, 500),
             parameters=[_NEXT],
             body={"required": True, "content": content},
         ),
@@ -114,6 +116,13 @@ def _login_routes(components: Components) -> dict[str, RouteDescription]:
             problems=(*EVERY_PROBLEM, *LOGIN_PROBLEMS),
         ),
     }
+
+
+def _refusals(components: Components) -> dict[str, Schema]:
+    """Return the answers to a log-in that fails, which are pages after the form of the log-in page."""
+    problem = {PROBLEM_TYPE: {"schema": components.ref(ProblemDocument)}}
+    content = {**problem, **page_answer()["content"]}
+    return {str(each): {"description": PROBLEM_TEXTS[each].meaning, "content": content} for each in (401, 403, 429)}
 
 
 def _description_routes() -> dict[str, RouteDescription]:

@@ -39,7 +39,8 @@ def _stream(components: Components) -> Schema:
     documents = {
         kind: {"anyOf": [components.ref(model) for model in models]} for kind, models in EVENT_DOCUMENTS.items()
     }
-    return {"description": "The stream.", "content": {STREAM_TYPE: {"schema": _STRING, "x-events": documents}}}
+    # OpenAPI 3.1 has no schema for the events of a stream.
+    return {"description": "The stream.", "content": {STREAM_TYPE: {"schema": {}, "x-events": documents}}}
 
 
 def _parameters() -> list[Schema]:
