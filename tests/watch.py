@@ -41,8 +41,10 @@ class Watch:
         if message.topic in self.published or message.topic.startswith(FOREIGN):
             return
         self.messages += 1
-        check = faults_of_chosen_reply if message.topic in self.chosen else faults_of_message
-        found = check(message.topic, bytes(message.payload), message.qos)
+        found = faults_of_message(message.topic, bytes(message.payload), message.qos)
+        if message.topic in self.chosen:
+            # A request chose this topic. If the choice was refused, the topic is still used as described.
+            found = min(found, faults_of_chosen_reply(message.topic, bytes(message.payload), message.qos), key=len)
         self.faults += [f"{message.topic}: {each}" for each in found]
 
 
