@@ -23,6 +23,9 @@ MAX_RECORDS = 20
 """Records of one kind that are logged in each period of PERIOD_S."""
 PERIOD_S = 60.0
 
+MAX_KINDS = 2_000
+"""Kinds of records that are limited each on its own. Further ones share the limit of their place in the code."""
+
 EXTERNALLY_TRIGGERED = (
     "asyncio",
     "gateway.live",
@@ -106,6 +109,8 @@ class JsonFormatter(logging.Formatter):
             fields["request"] = request
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = record.stack_info
         # Only ASCII: no text from a client can break the line, and every stream can encode the rest.
         return json.dumps(fields)
 
@@ -149,6 +154,8 @@ class RateLimitFilter(logging.Filter):
             return True
         place, now, left_out = (record.pathname, record.lineno, getattr(record, "kind", "")), self._clock(), 0
         with self._lock:
+            if place not in self._periods and len(self._periods) >= MAX_KINDS:
+                place = (record.pathname, record.lineno, "")
             began, count = self._periods.get(place, (now, 0))
             if now > began + PERIOD_S:
                 began, count, left_out = now, 0, max(0, count - MAX_RECORDS)

@@ -14,6 +14,7 @@ import pytest
 
 from gateway.logs import (
     FORMAT,
+    MAX_KINDS,
     MAX_RECORDS,
     PERIOD_S,
     JsonFormatter,
@@ -69,6 +70,12 @@ def test_other_places_and_kinds_are_not_limited_with_it(limited: LimitedLog) -> 
     limited.log(2, "connection lost")
     limited.log(1, "internal", kind="internal")
     assert limited.lines[MAX_RECORDS:] == ["connection lost", "internal"]
+
+
+def test_number_of_remembered_kinds_is_bounded(limited: LimitedLog) -> None:
+    for n in range(2 * MAX_KINDS):
+        limited.log(1, "bad", kind=str(n))
+    assert len(limited.lines) == MAX_KINDS + MAX_RECORDS
 
 
 def test_rare_records_are_never_left_out(limited: LimitedLog) -> None:
@@ -131,6 +138,14 @@ def test_record_in_json_is_one_line_of_ascii(text: str) -> None:
     assert (fields["level"], fields["logger"], fields["message"]) == ("ERROR", "gateway", f"skipped {text}")
     assert "ValueError" in fields["exception"]
     assert abs(datetime.fromisoformat(fields["time"].replace("Z", "+00:00")).timestamp() - record.created) < 0.01
+
+
+@pytest.mark.parametrize("form", [JsonFormatter(), OneLineFormatter(FORMAT)], ids=["json", "text"])
+def test_record_has_the_message_of_a_worker_process(form: logging.Formatter) -> None:
+    """Regression: JSON logs left out what worker processes wrote, such as the tracebacks of their bugs."""
+    record = logging.LogRecord("gateway.workers", logging.WARNING, __file__, 1, "worker process 7 wrote:", (), None)
+    record.stack_info = "MemoryError"
+    assert "MemoryError" in form.format(record)
 
 
 @pytest.mark.parametrize("form", [JsonFormatter(), OneLineFormatter(FORMAT)], ids=["json", "text"])

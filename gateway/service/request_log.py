@@ -6,11 +6,15 @@ import logging
 from concurrent.futures import Future
 from typing import Any
 
+from gateway.contract.operations import ADMINISTRATION
 from gateway.errors import code_of
 from gateway.logs import logged_request
 from gateway.model import AdministrationRequest, Request
 
 log = logging.getLogger(__name__)
+
+UNKNOWN_OPERATION = "(unknown)"
+"""The kind of lines about operations that do not exist: a topic can name any of them."""
 
 
 def log_outcome(request: Request | AdministrationRequest, reply: Future[Any]) -> None:
@@ -29,5 +33,12 @@ def log_outcome(request: Request | AdministrationRequest, reply: Future[Any]) ->
             request.origin.caller.audit_text(),
             outcome,
             1000 * request.origin.age(),
-            extra={"kind": f"{operation} {outcome}"},
+            extra={"kind": f"{_kind(request)} {outcome}"},
         )
+
+
+def _kind(request: Request | AdministrationRequest) -> str:
+    """Return the operation for the limit of the log, which remembers each value."""
+    if isinstance(request, Request):
+        return request.operation.value
+    return request.operation if request.operation in ADMINISTRATION else UNKNOWN_OPERATION

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import NoFace
+from gateway.errors import NoFace, Unsupported
 from gateway.model import AdministrationRequest, Operation, Origin, Request
 from gateway.model.caller import camera_caller
 from gateway.service.request_log import log_outcome
@@ -51,3 +51,12 @@ def test_frame_that_a_newer_one_replaced_has_no_line(caplog: pytest.LogCaptureFi
     reply.cancel()
     log_outcome(picture_request(live=True), reply)
     assert not caplog.records
+
+
+def test_unknown_operations_share_one_limit_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Regression: each made-up operation had a limit of its own, which the log remembered for ever."""
+    caplog.set_level(logging.INFO, "gateway.service.request_log")
+    for word in ("made_up", "people/made_up", "people/list"):
+        log_outcome(AdministrationRequest(operation=word, fields={}), done(Unsupported("unknown operation")))
+    kinds = [vars(record)["kind"] for record in caplog.records]
+    assert kinds == ["(unknown) unsupported", "(unknown) unsupported", "people/list unsupported"]
