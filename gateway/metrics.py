@@ -82,6 +82,12 @@ MAX_CAMERA_LABELS = 64
 OTHER_CAMERAS = "(other)"
 """The label of further cameras. No camera can have this name."""
 
+MAX_STEP_LABELS = 64
+"""Steps with numbers of their own. A worker process that a picture has taken over can make up any number of them."""
+
+OTHER_STEPS = "(other)"
+"""The label of further steps."""
+
 Labels = tuple[str, ...]
 
 
@@ -130,6 +136,7 @@ class Metrics:
     def __init__(self, cameras: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._cameras = set(sorted(cameras)[:MAX_CAMERA_LABELS])
+        self._steps: set[str] = set()
         self._counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self._errors: Counter[str] = Counter()
         self._faces: Counter[str] = Counter()
@@ -168,7 +175,8 @@ class Metrics:
         """Count the milliseconds of each step of a request. ``camera``: None for a request of a program."""
         with self._lock:
             label = self._camera_label(camera)
-            for step, ms in timing.items():
+            for name, ms in timing.items():
+                step = self._step_label(name)
                 histogram = self._stages.get((label, step))
                 if histogram is None:
                     histogram = self._stages[label, step] = Histogram(STAGE_BOUNDS_S)
@@ -210,6 +218,12 @@ class Metrics:
             return OTHER_CAMERAS
         self._cameras.add(camera)
         return camera
+
+    def _step_label(self, step: str) -> str:
+        if step not in self._steps and len(self._steps) >= MAX_STEP_LABELS:
+            return OTHER_STEPS
+        self._steps.add(step)
+        return step
 
 
 class Stopwatch:

@@ -61,7 +61,8 @@ def _check_descriptor(found: Descriptor, dimensions: int) -> None:
 
 
 def _check_names(what: str, names: Iterable[str]) -> None:
-    if not all(name.isidentifier() for name in names):
+    # The names stand in headers of HTTP, which must be ASCII.
+    if not all(name.isascii() and name.isidentifier() for name in names):
         raise ValueError(f"expected identifiers as names in {what}")
 
 

@@ -13,7 +13,7 @@ import yaml
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.metrics import COUNTS, GAUGES, OTHER_CAMERAS, Metrics
+from gateway.metrics import COUNTS, GAUGES, MAX_STEP_LABELS, OTHER_CAMERAS, OTHER_STEPS, Metrics
 from gateway.rest.metrics_api import HEALTH, GatewayCollector
 from tests.rest.access.examples import HEALTH as NOW
 from tests.rest.access.examples import Site, bearer
@@ -96,6 +96,16 @@ def test_number_of_cameras_with_numbers_of_their_own_is_bounded() -> None:
     # The camera of the settings has its numbers, however many others were made up.
     assert {"porch", "", OTHER_CAMERAS} < cameras
     assert metrics.full_snapshot().stages[OTHER_CAMERAS, "total"].counts[0] == 1000 - 63
+
+
+def test_number_of_steps_with_numbers_of_their_own_is_bounded() -> None:
+    """A worker process that a picture has taken over can make up their names."""
+    metrics = Metrics()
+    for n in range(1000):
+        metrics.observe_stages("porch", {"total": 1.0, f"step{n}": 1.0})
+    steps = {step for _, step in metrics.full_snapshot().stages}
+    assert len(steps) == MAX_STEP_LABELS + 1
+    assert {"total", OTHER_STEPS} < steps
 
 
 def test_answers_are_counted_by_route_and_unknown_paths_together(site: Site) -> None:
