@@ -32,6 +32,10 @@ from gateway.service.unknown_operations import UnknownOperations
 MAX_WAITING = 16
 """Operations that wait or run."""
 
+# The pictures of cameras take long. A caller that asks for many of them must not hold up changes.
+MAX_WAITING_READS = 12
+"""The most of them that change nothing."""
+
 RETRY_AFTER_S = 5
 
 Handler = Callable[[AdministrationRequest, Any], WireModel]
@@ -62,6 +66,7 @@ class Administration:
         self._changes = changes
         self._reads = reads
         self._free = BoundedSemaphore(MAX_WAITING)
+        self._free_for_reads = BoundedSemaphore(MAX_WAITING_READS)
         self._handlers: dict[str, Handler] = {
             **_people_handlers(PeopleOperations(people, vision)),
             **_resemblance_handlers(ResemblanceOperations(people)),
@@ -84,15 +89,28 @@ class Administration:
             # The role comes first: a caller that may not ask learns nothing about the fields.
             check_command(request.caller, request.operation)
             fields = read_fields(request.operation, request.fields)
-            if not self._free.acquire(blocking=False):
-                raise Busy(f"{MAX_WAITING} operations are waiting: try again later", RETRY_AFTER_S)
+            release = self._take_place(request.operation)
         except Exception as error:
             failed: Future[WireModel] = Future()
             failed.set_exception(error)
             return failed
         done = self._start(request, fields)
-        done.add_done_callback(lambda _: self._free.release())
+        done.add_done_callback(lambda _: release())
         return done
+
+    def _take_place(self, operation: str) -> Callable[[], None]:
+        """Take a place among the operations that wait. Return the function that frees it. Raise Busy."""
+        places = [self._free] if ADMINISTRATION[operation].changes else [self._free_for_reads, self._free]
+        taken = [each for each in places if each.acquire(blocking=False)]
+
+        def release() -> None:
+            for each in taken:
+                each.release()
+
+        if taken != places:
+            release()
+            raise Busy(f"{MAX_WAITING} operations are waiting: try again later", RETRY_AFTER_S)
+        return release
 
     def _start(self, request: AdministrationRequest, fields: f.Fields) -> Future[WireModel]:
         executor = self._changes if ADMINISTRATION[request.operation].changes else self._reads

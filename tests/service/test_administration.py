@@ -19,7 +19,7 @@ from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.registry import Registry
 from gateway.rest.api_v1 import ROUTES
-from gateway.service.administration import MAX_WAITING, Administration
+from gateway.service.administration import MAX_WAITING, MAX_WAITING_READS, Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.live_cameras import LiveCameras
 from tests.examples import BOX, QUALITY, descriptor
@@ -300,6 +300,20 @@ def test_operations_beyond_the_limit_get_busy(harness: AdministrationHarness) ->
     go.set()
     assert [each.result(10).document()["name"] for each in waiting] == [f"B {n}" for n in range(MAX_WAITING)]
     assert harness.do("people/rename", person="bob", name="Bobby")["name"] == "Bobby"
+
+
+def test_operations_that_change_nothing_leave_places_for_changes(harness: AdministrationHarness) -> None:
+    """Regression: a viewer that asked for many pictures of cameras kept changes from being made."""
+    go = threading.Event()
+    harness.reads.submit(go.wait, 10)
+    waiting = [harness.submit("people/list", {}) for _ in range(MAX_WAITING_READS)]
+    with pytest.raises(Busy):
+        harness.do("people/list")
+    for n in range(MAX_WAITING):
+        assert harness.do("people/rename", person="bob", name=f"B {n}")["name"] == f"B {n}"
+    go.set()
+    assert [each.result(10).document()["known"] for each in waiting] == [2] * MAX_WAITING_READS
+    assert harness.do("people/list")["known"] == 2
 
 
 def test_expired_operation_is_not_begun(harness: AdministrationHarness) -> None:
