@@ -18,6 +18,8 @@ def add_conditional_replies(app: Flask) -> None:
             if not response.headers.get("Cache-Control"):
                 # The documents contain names. A browser must ask before it shows its copy.
                 response.headers["Cache-Control"] = "private, no-cache"
+            # Nobody sees the copy of another token or session, such as after a log-out.
+            response.vary.update(("Authorization", "Cookie"))
             response.add_etag()
             response.make_conditional(request.environ)
         return response

@@ -50,6 +50,15 @@ def test_picture_of_a_person_has_an_etag_and_may_be_shown_from_a_copy(person: st
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_person")
 
 
+def test_copy_is_shown_only_to_the_same_token_or_session(person: str) -> None:
+    """Regression: after a log-out, a browser showed copies of thumbnails for an hour."""
+    shown = get(person).json()["shown"]
+    for path in (person, f"{person}/pictures/{shown}/thumbnail"):
+        first = get(path)
+        again = get(path, first.headers["ETag"])
+        assert [each.headers["Vary"] for each in (first, again)] == ["Authorization, Cookie"] * 2
+
+
 def test_archive_and_error_have_no_etag(person: str) -> None:
     for path in (f"{person}/export", f"{person}x"):
         assert "ETag" not in get(path).headers
