@@ -60,5 +60,9 @@ def test_camera_is_switched_off_and_on(page: Page, site: ConsoleSite, camera: st
     page.get_by_role("button", name=f"Switch off: {camera}").click()
     expect(page.get_by_text(f"{camera} is off", exact=False)).to_be_visible()
     assert [each["enabled"] for each in site.read("cameras")["cameras"] if each["camera"] == camera] == [False]
+    tile = page.get_by_role("article").filter(has=page.get_by_role("heading", name=camera))
+    # Three seconds, in which further pictures of the camera get the error that it is off.
+    page.wait_for_timeout(3000)
+    expect(tile.locator(".why")).to_have_text("")
     page.get_by_role("button", name=f"Switch on: {camera}").click()
     expect(page.get_by_role("button", name=f"Switch off: {camera}")).to_be_visible()

@@ -68,6 +68,26 @@ def test_page_says_for_each_picture_what_is_wrong(page: Page, site: ConsoleSite,
     expect(page.locator(".state.bad")).to_have_count(2)
 
 
+def test_reason_has_the_width_of_a_phone(page: Page, site: ConsoleSite, faults: Faults) -> None:
+    faults.allowed.add(422)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{site.url}/#/people/add")
+    page.get_by_label("Name").fill("Grace Hopper")
+    page.get_by_label("Choose pictures").set_input_files(picture_file("empty_1"))
+    expect(page.locator(".state.bad")).to_be_visible()
+    box = page.locator(".state.bad").bounding_box()
+    assert box is not None
+    assert box["height"] < 100
+
+
+def test_file_that_is_no_picture_is_named(page: Page, site: ConsoleSite) -> None:
+    page.goto(f"{site.url}/#/people/add")
+    page.get_by_label("Name").fill("Grace Hopper")
+    text: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture at all"}
+    page.get_by_label("Choose pictures").set_input_files(text)
+    expect(page.get_by_role("status").get_by_text("notes.txt is not a picture.")).to_be_visible()
+
+
 def test_person_is_renamed(page: Page, site: ConsoleSite) -> None:
     person = site.enrol("Grace", "hopper_1")
     open_person(page, site, person)
@@ -98,6 +118,18 @@ def test_two_people_become_one(page: Page, site: ConsoleSite) -> None:
     expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
     wait_for(lambda: site.person_ids() == ["barack_obama"])
     assert len(site.read("people/barack_obama")["pictures"]) == 2
+
+
+def test_dialog_says_itself_that_nobody_has_the_name(page: Page, site: ConsoleSite) -> None:
+    open_person(page, site, site.enrol("Grace Hopper", "hopper_1"))
+    button(page, "Merge").click()
+    dialog = page.get_by_role("dialog")
+    page.get_by_label("Other person").fill("Ada Lovelace")
+    button(dialog, "Merge").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Nobody is called “Ada Lovelace”. Choose a name from the list.")
+    button(dialog, "Merge").click()
+    expect(page.get_by_text("Nobody is called")).to_have_count(1)
+    assert site.person_ids() == ["grace_hopper"]
 
 
 def test_picture_is_removed_and_that_is_undone(page: Page, site: ConsoleSite) -> None:

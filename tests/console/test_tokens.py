@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import requests
 from playwright.sync_api import Page, expect
@@ -27,6 +29,7 @@ def shown_secret(page: Page) -> str:
 def test_token_is_made_rotated_and_revoked(page: Page, site: ConsoleSite) -> None:
     page.goto(f"{site.url}/#/tokens")
     page.get_by_role("button", name="Make a token").click()
+    expect(page.get_by_label("Name, such as phone")).to_have_attribute("title", re.compile("^Letters, digits"))
     page.get_by_label("Name, such as phone").fill("phone")
     page.get_by_label("Role").select_option("viewer")
     page.get_by_role("button", name="Make the token").click()

@@ -1,7 +1,7 @@
 // Dialogs. The element `dialog` keeps the focus inside, closes with Escape and gives the focus back.
 
 import { h } from "./dom.js";
-import { complain } from "./messages.js";
+import { complain, isSilent, sentenceOf } from "./messages.js";
 import { texts } from "./texts.js";
 
 let last = 0;
@@ -29,15 +29,19 @@ export function confirmChange({ title, text, action, change, isDangerous = true 
   });
 }
 
-/** Send a form: its button waits meanwhile, and an error is shown. */
+/** Send a form of a dialog: its button waits meanwhile, and an error is shown above the last buttons. */
 export async function submit(event, button, change, done) {
   event.preventDefault();
+  const form = event.currentTarget;
+  form.querySelector(".fault")?.remove();
   button.disabled = true;
   try {
     await change();
     done();
   } catch (error) {
-    complain(error);
+    // A message outside of an open dialog is dark, out of reach, and not read by screen readers.
+    if (form.isConnected && !isSilent(error)) form.lastElementChild.before(h("p", { class: "fault", role: "alert" }, sentenceOf(error)));
+    else complain(error);
   } finally {
     button.disabled = false;
   }

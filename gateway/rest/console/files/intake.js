@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { openDialog } from "./dialogs.js";
 import { icon } from "./icons.js";
+import { say } from "./messages.js";
 import { texts } from "./texts.js";
 
 const KINDS = "image/jpeg,image/png,image/webp,image/heic,image/heif";
@@ -26,7 +27,9 @@ export function pictureIntake({ take, signal, many = true }) {
 }
 
 function give(take, files) {
-  const pictures = [...files].filter((file) => file.type.startsWith("image/") || file.type === "");
+  const mayBePicture = (file) => file.type.startsWith("image/") || file.type === "";
+  for (const file of files) if (!mayBePicture(file)) say(texts.intake.noPicture(file.name));
+  const pictures = [...files].filter(mayBePicture);
   if (pictures.length > 0) take(pictures);
 }
 

@@ -26,11 +26,15 @@ export function say(text) {
 
 /** Show an error until somebody closes it. */
 export function complain(error) {
-  // After a 401 the page asks for a token.
-  if (error.name === "AbortError" || error.status === 401) return;
+  if (isSilent(error)) return;
   const close = h("button", { type: "button", class: "quiet", onclick: () => message.remove() }, texts.close);
   const message = h("p", { class: "message bad" }, h("span", {}, sentenceOf(error)), close);
   put(urgent, message);
+}
+
+/** Tell whether an error needs no words: the view was left, or the page asks for a token after a 401. */
+export function isSilent(error) {
+  return error.name === "AbortError" || error.status === 401;
 }
 
 /** Return what went wrong, in the words of the gateway. */

@@ -1,6 +1,6 @@
 // Parts that several views use.
 
-import { address } from "./api.js";
+import { address, Problem } from "./api.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { texts } from "./texts.js";
@@ -56,6 +56,11 @@ export function field(label, input) {
 /** Return a list to choose from. `choices`: pairs of value and text. */
 export function choice(choices, chosen, attributes) {
   return h("select", attributes, choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
+}
+
+/** Return the error for a name that nobody has. */
+export function noSuchPerson(name) {
+  return new Problem(404, "unknown_person", texts.person.noSuchPerson(name));
 }
 
 let list = 0;

@@ -80,7 +80,8 @@ export function makeTile(first, signal) {
     arrivals.push(event.timestamp);
     while (arrivals[0] < event.timestamp - RATE_S) arrivals.shift();
     if (event.error) {
-      why.textContent = `${texts.live.failed} ${event.detail}`;
+      // The picture of a camera that is off gets an error, too. The tile says already that it is off.
+      why.textContent = first.enabled ? `${texts.live.failed} ${event.detail}` : "";
       return;
     }
     newest = event;

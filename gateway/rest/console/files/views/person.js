@@ -5,7 +5,7 @@ import { confirmChange, openDialog, submit } from "../dialogs.js";
 import { h, put } from "../dom.js";
 import * as format from "../format.js";
 import { changeSoon, complain, say } from "../messages.js";
-import { field, nameInput, portrait, viewHead, warningList } from "../parts.js";
+import { field, nameInput, noSuchPerson, portrait, viewHead, warningList } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 import { pictureEnrolment } from "./add_person.js";
@@ -111,7 +111,7 @@ export async function showPerson(main, id, { signal }) {
       return changeForm(dialog, texts.person.merge, [h("p", {}, texts.person.mergeText), field(texts.person.other, input), names],
         async () => {
           const into = (await findOthers(input.value)).find((each) => each.name === input.value.trim());
-          if (into === undefined) throw new Error(texts.person.noSuchPerson(input.value));
+          if (into === undefined) throw noSuchPerson(input.value);
           await change("POST", `people/${id}/merge`, { into: into.person });
           location.hash = `#/people/${into.person}`;
         });

@@ -34,7 +34,8 @@ async function show(main, { signal }) {
 
   function addToken() {
     openDialog(texts.tokens.add, (dialog) => {
-      const name = h("input", { type: "text", required: true, maxlength: "64", pattern: "[A-Za-z0-9_.\\-]+", autocomplete: "off" });
+      const name = h("input", { type: "text", required: true, maxlength: "64", pattern: "[A-Za-z0-9_.\\-]+",
+        title: texts.tokens.nameRule, autocomplete: "off" });
       const role = choice(ROLES.map((each) => [each, `${each}: ${texts.roles[each]}`]), "viewer", {});
       const days = h("input", { type: "number", min: "1", max: "3650", inputmode: "numeric" });
       const accept = h("button", { class: "primary" }, texts.tokens.make);
