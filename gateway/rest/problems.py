@@ -104,7 +104,7 @@ def _detail(status: HTTPStatus, allow: str | None) -> str | None:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return _too_large()
         case HTTPStatus.NOT_FOUND:
-            return f"unknown path {path!r}: docs/reference/rest.md and docs/reference/people.md list all paths"
+            return f"unknown path {path!r}: /docs lists all paths"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return f"{request.method} is not allowed on {path}: use {allow}"
         case _:

@@ -76,13 +76,17 @@ def _group(tag: Schema, routes: list[Route], document: Schema) -> str:
     return f"<section><h2>{tag['name'].capitalize()}</h2>{text_html(tag['description'])}{articles}</section>"
 
 
+def _sentence(summary: str) -> str:
+    return summary if summary.endswith(("?", "!")) else f"{summary}."
+
+
 def _article(route: Route, document: Schema) -> str:
     method, path, operation = route
     role = operation.get("x-role")
     who = f"At least the role <code>{role}</code>." if role else "Everybody, without a token."
     return (
         f'<article id="{operation["operationId"]}"><h3>{method} {html.escape(path)}</h3>'
-        f"{text_html(operation['summary'] + '.')}{text_html(operation.get('description', ''))}<p>{who}</p>"
+        f"{text_html(_sentence(operation['summary']))}{text_html(operation.get('description', ''))}<p>{who}</p>"
         f"{_parameters(operation)}{_bodies(operation)}{_answers(operation, document)}"
         f"<pre>{html.escape(curl_example(route), quote=False)}</pre>{_example(operation)}</article>"
     )

@@ -48,6 +48,11 @@ def test_styles_are_files_that_the_policy_allows(tmp_path: Path) -> None:
         assert client.get(f"/{each}").mimetype == "text/css"
 
 
+def test_summary_that_is_a_question_has_no_period() -> None:
+    assert "do they show the same person?<" in docs_page()
+    assert "?." not in docs_page()
+
+
 def test_links_are_relative_and_lead_somewhere() -> None:
     outside = {each for each in PAGE.links if not each.startswith("#")}
     # Relative links also lead below the path of a proxy.
