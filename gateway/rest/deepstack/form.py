@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from flask import Request
 
 from gateway.errors import BadRequest
-from gateway.rest.body import read_body
+from gateway.rest.body import boundary_of, read_body
 from gateway.rest.forms import Part
 from gateway.rest.pictures import decode_if_base64
 
@@ -23,6 +23,11 @@ KEY_FIELD = "api_key"
 
 MAX_KEY_TRIES = 16
 """Places in a body that may be the field with the key, of which each is looked at."""
+
+MAX_HEAD_BYTES = 1_024
+"""The most bytes from the beginning of a part to the name in its headers."""
+
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 
 _KEY_PART = re.compile(
     rb"[\s;]name=\"?api_key\"?[^\r\n]{0,200}\r?\n(?:[^\r\n]{1,200}\r?\n){0,4}\r?\n((?!--)[^\r\n]{0,200})\r?\n"
@@ -95,12 +100,15 @@ def read_key(request: Request) -> str:
     """
     if request.mimetype == URL_ENCODED:
         return _read_url_encoded(request).get(KEY_FIELD, "").strip()
-    return find_key(request.get_data(cache=True))
+    return find_key(request.get_data(cache=True), boundary_of(request))
 
 
-def find_key(body: bytes) -> str:
-    """Return the content of the part ``api_key`` in a body, or "" if there is none."""
-    name = KEY_FIELD.encode()
+def find_key(body: bytes, boundary: str | None = None) -> str:
+    """Return the content of the part ``api_key`` in a body, or "" if there is none.
+
+    ``boundary``: from the Content-Type; None takes it from the body's first line.
+    """
+    name, line = KEY_FIELD.encode(), _boundary_line(body, boundary)
     place = -1
     for _ in range(MAX_KEY_TRIES):
         place = body.find(name, place + 1)
@@ -108,9 +116,23 @@ def find_key(body: bytes) -> str:
             break
         # The name may have quotes. Before it stands ``name=``, after a space or a semicolon.
         for begin in (place - len(' name="'), place - len(" name=")):
-            if begin >= 0 and (found := _KEY_PART.match(body, begin)):
+            if begin >= 0 and (found := _KEY_PART.match(body, begin)) and _is_in_head(body, line, begin):
                 return found[1].decode("latin-1").strip()
     return ""
+
+
+def _boundary_line(body: bytes, boundary: str | None) -> bytes:
+    """Return the line before each part of a form, or b"" if the body has none."""
+    line = b"--" + boundary.encode("latin-1", "replace") if boundary else body[:MAX_HEAD_BYTES].partition(b"\n")[0]
+    line = line.rstrip()
+    return line if line.startswith(b"--") and line in body else b""
+
+
+def _is_in_head(body: bytes, line: bytes, place: int) -> bool:
+    """Return whether a place is in the headers of a part. A picture may contain the same text."""
+    # Without boundaries the form is refused later. Then its error explains more than a missing key.
+    start = body.rfind(line, max(0, place - MAX_HEAD_BYTES), place)
+    return not line or (start >= 0 and _BLANK_LINE.search(body, start, place) is None)
 
 
 def read_deepstack_form(request: Request) -> DeepStackForm:

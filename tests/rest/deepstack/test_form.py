@@ -123,6 +123,16 @@ def test_body_without_a_key_has_none(body: bytes) -> None:
     assert find_key(body) == ""
 
 
+@pytest.mark.parametrize("boundary", [None, "x"])
+def test_key_inside_of_a_picture_is_none(boundary: str | None) -> None:
+    """Regression: a picture with such a text made its sender fail, and after ten of them the sender's address."""
+    picture = b'\xff\xd8 name="api_key"\r\n\r\nfacegate_of_somebody_else\r\n'
+    image = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n' + picture + b"\r\n"
+    key = b'--x\r\nContent-Disposition: form-data; name="api_key"\r\n\r\nfacegate_x\r\n'
+    assert find_key(image + key + b"--x--\r\n", boundary) == "facegate_x"
+    assert find_key(image + b"--x--\r\n", boundary) == ""
+
+
 @pytest.mark.parametrize(("given", "number"), [("", 0), ("0.45", 0.45), ("0,45", 0.45), (" 1 ", 1), ("0", 0)])
 def test_min_confidence(given: str, number: float) -> None:
     assert texts(min_confidence=given).min_confidence() == number
