@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gateway.model import AdministrationRequest, Effect, Origin, Request
 from gateway.model.audit import AuditEvent
 from gateway.model.caller import Caller, Role
 from gateway.model.health import Health, ImportProgress, MqttHealth
+from gateway.mqtt.description.asyncapi import describe_mqtt
 from gateway.rest.access.access import Access
 from gateway.rest.access.client import Proxies
 from gateway.rest.app import create_app
@@ -36,6 +38,8 @@ HEALTH = Health(
     ImportProgress(finished=True),
     warnings=("Ada looks like Grace: merge them",),
 )
+
+BROKER = "broker.home:1883"
 
 ELSEWHERE = "192.168.1.7"
 """The address of another machine."""
@@ -87,6 +91,7 @@ class Site:
             LimitSettings(),
             access=self.access,
             sites=CrossSiteCheck((), settings.origins),
+            describe_mqtt=partial(describe_mqtt, "facegate", BROKER),
         )
 
     def add(self, name: str, role: Role, expires: float | None = None) -> str:

@@ -15,7 +15,8 @@ from gateway.model.audit import AuditEvent
 from gateway.model.caller import REST_CALLER, Caller
 from gateway.rest.access.failed_logins import MAX_FAILURES
 from gateway.rest.access.token_check import USED_INTERVAL_S
-from tests.rest.access.examples import Site, bearer, code_of
+from gateway.rest.description_api import EXAMPLE_BROKER
+from tests.rest.access.examples import BROKER, Site, bearer, code_of
 from tests.rest.access.test_failed_logins import Clock
 
 PEOPLE = "/api/v1/people"
@@ -343,3 +344,13 @@ def test_programs_are_told_apart_by_token_and_address(site: Site) -> None:
     for headers, address in ((phone, "10.0.0.1"), (tablet, "10.0.0.1"), (tablet, "2001:db8::1"), ({}, LOCAL)):
         site.client(address).post("/face_rec", data=b"\xff\xd8\xff", headers=headers)
     assert site.senders == ["phone@10.0.0.1", "tablet@10.0.0.1", "tablet@20010db800000000", "127.0.0.1"]
+
+
+def test_address_of_the_broker_is_shown_to_viewers_only(tmp_path: Path) -> None:
+    """Regression: everybody who reached REST read the address of the broker in /asyncapi.json."""
+    site = Site(tmp_path)
+    client, viewer = site.add("app", "client"), site.add("phone", "viewer")
+    tokens: list[dict[str, str]] = [{}, bearer(client), bearer(viewer)]
+    answers = [site.client().get("/asyncapi.json", headers={"Host": "10.0.0.1", **each}) for each in tokens]
+    found = [answer.get_json()["servers"]["broker"]["host"] for answer in answers]
+    assert found == [EXAMPLE_BROKER, EXAMPLE_BROKER, BROKER]
