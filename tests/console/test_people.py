@@ -188,3 +188,19 @@ def test_two_who_look_alike_are_merged_by_suggestion(page: Page, site: ConsoleSi
     assert site.person_ids() == ["barack_obama", "the_president"]
     button(page, "Yes: Barack Obama").click()
     wait_for(lambda: site.person_ids() == ["barack_obama"])
+
+
+def test_address_of_a_person_leads_to_no_other_route(page: Page, site: ConsoleSite) -> None:
+    """Regression: a link could make the console ask any route of the gateway as if it were a person."""
+    site.enrol("Barack Obama", "obama_1")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for rest in ("..%2F..%2Fapi%2Fv1%2Fpeople%2Fbarack_obama", "..%2Fcameras", "%00%ff", "barack_obama%3F"):
+        page.goto(f"{site.url}/#/people/{rest}")
+        expect(page.get_by_role("heading", name="People", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name="Barack Obama")).to_be_visible()
+        page.goto("about:blank")
+    assert not [
+        url for url in asked if "/api/v1/people/" in url and "/pictures/" not in url and "suggestions" not in url
+    ]
+    assert not [url for url in asked if "cameras" in url]

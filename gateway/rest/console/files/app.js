@@ -26,7 +26,7 @@ async function showView() {
   leave.abort();
   leave = new AbortController();
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const [name, ...rest] = path.split("/").map(decodeURIComponent);
+  const [name, ...rest] = path.split("/");
   const allowed = VIEWS.filter((each) => may(each.role));
   const view = allowed.find((each) => each.name === name) ?? allowed[0];
   drawNavigation(allowed, view);

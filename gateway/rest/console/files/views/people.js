@@ -14,13 +14,15 @@ import { showSuggestions } from "./suggestions.js";
 
 const PAGE = 24;
 const TYPING_MS = 250;
+// A link of another site may have any text there, which must not lead to another route.
+const ID = /^[a-z0-9_]{1,53}$/;
 
 export const people = { name: "people", role: "viewer", show };
 
 function show(main, place) {
-  const [id] = place.rest;
+  const [id = ""] = place.rest;
   if (id === "add" && may("keeper")) return showAdd(main, place);
-  return id ? showPerson(main, id, place) : showList(main, place);
+  return ID.test(id) ? showPerson(main, id, place) : showList(main, place);
 }
 
 async function showList(main, { query, signal }) {
