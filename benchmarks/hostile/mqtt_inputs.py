@@ -14,7 +14,7 @@ import cbor2
 from benchmarks.hostile.hostile_values import guest_id, guest_name, text, value, write_json
 from benchmarks.hostile.inputs import CAMERA, REQUEST_ID, Input, MqttMessage
 from benchmarks.hostile.mutations import mutate, mutate_picture
-from gateway.contract.operations import ADMINISTRATION
+from gateway.contract.operations import ADMINISTRATION, find_operation
 from gateway.people.archive import write_archive
 
 BASE = "facegate"
@@ -100,7 +100,7 @@ def choose_operation(rng: random.Random) -> str:
 
 def make_fields(operation: str, pictures: Sequence[bytes], rng: random.Random) -> dict[str, Any]:
     """Return fields of an operation, some of them valid and some hostile."""
-    fields = {name: _field(name, pictures, rng) for name in ADMINISTRATION[operation].known if rng.random() < 0.8}
+    fields = {name: _field(name, pictures, rng) for name in find_operation(operation).known if rng.random() < 0.8}
     if rng.random() < 0.1:
         fields[text(rng)] = value(rng)
     if operation in UNSAFE_WITHOUT_CAMERA and not fields.get("camera"):
