@@ -60,3 +60,14 @@ def test_search_finds_one_of_many(page: Page, site: ConsoleSite) -> None:
     page.get_by_label("Search names").fill("09876")
     expect(page.locator(".people li")).to_have_count(1)
     expect(page.get_by_role("link", name="Person 09876")).to_be_visible()
+
+
+def test_name_that_many_others_contain_is_found_for_a_merge(page: Page, site: ConsoleSite) -> None:
+    # Ids are sorted: all of the 10,000 people come before the one whose name is looked for.
+    last = ExportedPerson(Person("zoe", "Person 0"), person(PEOPLE).pictures, [1_790_000_000.0])
+    site.gateway.people.store.archive.import_people([last], CLI_CALLER)
+    page.goto(f"{site.url}/#/people/person_00007")
+    page.get_by_role("button", name="Merge", exact=True).click()
+    page.get_by_label("Other person").fill("Person 0")
+    page.get_by_role("dialog").get_by_role("button", name="Merge").click()
+    expect(page.get_by_role("heading", name="Person 0", exact=True)).to_be_visible()

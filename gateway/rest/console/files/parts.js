@@ -1,6 +1,6 @@
 // Parts that several views use.
 
-import { address, Problem } from "./api.js";
+import { address, Problem, read } from "./api.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { texts } from "./texts.js";
@@ -58,9 +58,18 @@ export function choice(choices, chosen, attributes) {
   return h("select", attributes, choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
 }
 
-/** Return the error for a name that nobody has. */
-export function noSuchPerson(name) {
-  return new Problem(404, "unknown_person", texts.person.noSuchPerson(name));
+/** Return the person with exactly this name. Throw Problem. `except`: the id of a person to leave out. */
+export async function personNamed(name, signal, except = null) {
+  const search = name.trim();
+  let after = null;
+  do {
+    // Many other names may contain this one, and stand before it.
+    const page = await read("people", { search, after, limit: 1000 }, signal);
+    const found = page.people.find((each) => each.name === search && each.person !== except);
+    if (found) return found;
+    after = page.next;
+  } while (after !== null);
+  throw new Problem(404, "unknown_person", texts.person.noSuchPerson(search));
 }
 
 let list = 0;

@@ -5,7 +5,7 @@ import { confirmChange, openDialog, submit } from "../dialogs.js";
 import { h, put } from "../dom.js";
 import * as format from "../format.js";
 import { changeSoon, complain, say } from "../messages.js";
-import { field, nameInput, noSuchPerson, portrait, viewHead, warningList } from "../parts.js";
+import { field, nameInput, personNamed, portrait, viewHead, warningList } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 import { pictureEnrolment } from "./add_person.js";
@@ -110,8 +110,7 @@ export async function showPerson(main, id, { signal }) {
       const [input, names] = nameInput(findOthers);
       return changeForm(dialog, texts.person.merge, [h("p", {}, texts.person.mergeText), field(texts.person.other, input), names],
         async () => {
-          const into = (await findOthers(input.value)).find((each) => each.name === input.value.trim());
-          if (into === undefined) throw noSuchPerson(input.value);
+          const into = await personNamed(input.value, signal, id);
           await change("POST", `people/${id}/merge`, { into: into.person });
           location.hash = `#/people/${into.person}`;
         });

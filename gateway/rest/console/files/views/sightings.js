@@ -6,7 +6,7 @@ import { h, put } from "../dom.js";
 import { listen } from "../events.js";
 import * as format from "../format.js";
 import { changeSoon, complain, say } from "../messages.js";
-import { choice, emptyState, field, nameInput, noSuchPerson, squarePicture, viewHead } from "../parts.js";
+import { choice, emptyState, field, nameInput, personNamed, squarePicture, viewHead } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 
@@ -99,8 +99,7 @@ async function show(main, { query, signal }) {
       const [input, names] = nameInput(findPeople);
       const accept = h("button", { class: "primary" }, texts.sightings.confirm);
       const send = async () => {
-        const person = (await findPeople(input.value)).find((each) => each.name === input.value.trim());
-        if (person === undefined) throw noSuchPerson(input.value);
+        const person = await personNamed(input.value, signal);
         await correct("confirm", sighting, person.person);
       };
       const likely = (sighting.candidates ?? []).map((each) => h("button", { type: "button", onclick: () => { input.value = each.name; } }, each.name));
