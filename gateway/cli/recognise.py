@@ -22,7 +22,7 @@ from gateway.model import Face, Operation, Origin, Recognition
 @click.command(short_help="Print who is in pictures.")
 @CONFIG_OPTION
 @JSON_OPTION
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def recognise(config: Path | None, as_json: bool, files: tuple[Path, ...]) -> None:
     """Print who is in pictures: a line for each face. This works whether a gateway runs or not, and stores nothing.
 

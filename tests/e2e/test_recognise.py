@@ -45,8 +45,10 @@ def test_people_in_pictures_are_printed_and_strangers_not_stored(data: Path, res
 
 def test_json_has_the_document_of_each_file(data: Path, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
-    done = facegate(data, "recognise", "--json", "obama_1.jpg", str(tmp_path / "text.jpg"), code=1)
-    named, refused = map(json.loads, done.stdout.splitlines())
+    done = facegate(data, "recognise", "--json", "none.jpg", "obama_1.jpg", str(tmp_path / "text.jpg"), code=1)
+    missing, named, refused = map(json.loads, done.stdout.splitlines())
+    assert (missing["file"], missing["status"]) == ("none.jpg", "error")
+    assert "No such file or directory" in missing["error"]
     assert (named["file"], named["status"], named["op"]) == ("obama_1.jpg", "ok", "face_rec")
     assert named["person"] == "barack_obama"
     assert (refused["status"], refused["code"]) == ("error", "bad_image")
