@@ -7,9 +7,6 @@ import binascii
 
 from gateway.errors import Unauthorized
 
-MAX_SCHEME_LENGTH = 20
-"""Characters of an unknown scheme that an error message quotes."""
-
 
 def read_token(authorization: str) -> str:
     """Return the token of ``Bearer``, or the password of ``Basic``, whose user does not matter. Raise Unauthorized."""
@@ -20,9 +17,9 @@ def read_token(authorization: str) -> str:
         case "basic":
             return _read_password(value.strip())
         case _:
+            # The text is not quoted: without a scheme, the first word is the token itself.
             raise Unauthorized(
-                f"the header Authorization has the scheme {scheme[:MAX_SCHEME_LENGTH]!r}: send a token as Bearer, or as"
-                " the password of Basic"
+                "the header Authorization must be 'Bearer' and a token, or 'Basic' with the token as the password"
             )
 
 

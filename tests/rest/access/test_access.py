@@ -75,6 +75,14 @@ def test_wrong_authorization_is_refused_everywhere(site: Site, authorization: st
     assert site.served == []
 
 
+def test_refusal_does_not_repeat_a_token_that_came_without_a_scheme(site: Site) -> None:
+    secret = site.add("phone", "viewer")
+    answer = site.client().get(PEOPLE, headers={"Authorization": secret})
+    assert code_of(answer) == (401, "unauthorized")
+    assert "'Bearer' and a token" in answer.get_json()["detail"]
+    assert secret[:12] not in answer.text
+
+
 def test_prefix_and_case_of_a_token_count(site: Site) -> None:
     secret = site.add("phone", "viewer")
     for wrong in (secret[:-1], secret + "x", secret.upper(), secret.removeprefix("facegate_")):

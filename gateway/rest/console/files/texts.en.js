@@ -54,7 +54,7 @@ export const texts = {
 
   logIn: {
     title: "Log in",
-    advice: "Paste a token. The command `facegate tokens add --name phone --role viewer` makes one.",
+    advice: "Paste a token. The command facegate tokens add --name phone --role viewer makes one.",
     token: "Token",
     send: "Log in",
   },
