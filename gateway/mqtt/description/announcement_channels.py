@@ -14,8 +14,9 @@ from gateway.mqtt.description.channel import JPEG, JSON, PICTURE, TEXT, Channel,
 SWITCH: Schema = {"type": "string", "enum": ["ON", "OFF"]}
 LOOPBACK: Schema = {
     "type": "string",
-    "pattern": r"^\d+ \d+$|^(challenge|claim|serve) [0-9a-f]{16}$|^answer [0-9a-f]{16} \d+$",
+    "pattern": r"^\d+ \d+$|^(challenge|claim|serve|acl) [0-9a-f]{16}$|^answer [0-9a-f]{16} \d+$",
 }
+ACL_PROBE: Schema = {"type": "string", "pattern": "^acl [0-9a-f]{16}$"}
 
 
 def announcement_channels(components: Components) -> Iterator[Channel]:
@@ -65,3 +66,6 @@ def _bridge_channels(components: Components) -> Iterator[Channel]:
     loopback = Message("loopback", TEXT, LOOPBACK)
     text = "Messages of gateways to themselves and to each other"
     yield Channel("loopback", "bridge/canary/{instance}", text, "send", [loopback])
+    probe = Message("acl_probe", TEXT, ACL_PROBE)
+    text = "A message that only a broker without an ACL delivers"
+    yield Channel("acl_probe", "acl_probe", text, "send", [probe])
