@@ -49,12 +49,14 @@ def test_chunks_of_a_body_are_joined() -> None:
     assert asyncio.run(read(Bodies(100, clock), Sender([b"one ", b"", b"two"], clock).receive)) == b"one two"
 
 
-@pytest.mark.parametrize(("chunks", "size"), [(100, 100_000), (100_000, 10)])
+@pytest.mark.parametrize(("chunks", "size"), [(100, 100_000), (10_000, 100)])
 def test_body_takes_the_memory_that_is_counted(chunks: int, size: int) -> None:
     """Regression: the chunks of a body stayed in memory beside the joined body."""
     numbers = iter(range(chunks))
 
     async def receive() -> Message:
+        # As with a real connection, the event loop runs between two chunks. It removes its old timers then.
+        await asyncio.sleep(0)
         number = next(numbers)
         return {"type": "http.request", "body": bytes([number % 256]) * size, "more_body": number < chunks - 1}
 
