@@ -103,7 +103,7 @@ class PersonWriter:
         """
         self.mark_counter_examples(db, person, digests)
         for digest in digests:
-            # What was a counter-example for the other person shows that person.
+            # A picture that was a counter-example for the other person shows that person.
             db.execute("DELETE FROM pictures WHERE person = ? AND digest = ? AND counter", (into, digest))
         found = db.execute(_ONLY_OF_FIRST, (person, into)).fetchall()
         self._move(db, person, into, [row for row in found if row[0] in digests])
