@@ -124,15 +124,15 @@ def configure(level: str, form: LogFormat = "text") -> None:
 
     Every record is written at DEBUG. At higher levels repeated ones are left out.
     """
-    logging.basicConfig(level=level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLineFormatter(FORMAT) if form == "text" else JsonFormatter())
+    if level != "DEBUG":
+        handler.addFilter(RateLimitFilter())
+    # Handlers that others added before, as pytest does, stay as they are.
+    logging.basicConfig(level=level, handlers=[handler])
     # An address may contain a login, and a pulled camera is asked several times a second.
     for name in HTTP_CLIENT_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    root = logging.getLogger()
-    for handler in root.handlers:
-        handler.setFormatter(OneLineFormatter(FORMAT) if form == "text" else JsonFormatter())
-    for handler in root.handlers if root.level > logging.DEBUG else ():
-        handler.addFilter(RateLimitFilter())
 
 
 class RateLimitFilter(logging.Filter):

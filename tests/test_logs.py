@@ -174,3 +174,19 @@ def test_requests_to_cameras_are_not_logged() -> None:
     """Regression: the log got a line for each picture of a pulled camera, with the address and its password."""
     done = subprocess.run([sys.executable, "-c", REQUEST], capture_output=True, text=True, check=True)
     assert "camera" not in done.stderr
+
+
+WITH_HANDLER = """
+import logging
+from gateway.logs import configure
+
+other = logging.StreamHandler()
+logging.getLogger().addHandler(other)
+configure("INFO")
+assert logging.getLogger().handlers == [other] and not other.filters
+"""
+
+
+def test_handlers_of_others_are_not_limited() -> None:
+    """Regression: after a command ran within the tests, pytest left out log lines of later tests."""
+    subprocess.run([sys.executable, "-c", WITH_HANDLER], check=True)

@@ -142,7 +142,7 @@ def test_nearly_full_disk_makes_the_gateway_unready_and_recognition_goes_on(
     def status(view: str) -> int:
         return requests.get(f"{deployment.gateway.rest.url}/{view}", timeout=5).status_code
 
-    assert status("readyz") == 200
+    wait_for(lambda: status("readyz") == 200)
     monkeypatch.setattr(store_watcher, "WRITABLE_CHECK_INTERVAL_S", 0.0)
     monkeypatch.setattr(database, "MIN_FREE_BYTES", math.inf)
     wait_for(lambda: status("readyz") == 503)

@@ -330,5 +330,5 @@ def test_second_gateway_with_the_same_client_id_is_refused_before_it_connects_wi
             running(small_settings(tmp_path / "two", private_broker, **twin)),
         ):
             pass
-        assert gateway.health().ready
+        wait_until_ready(gateway)
         assert gateway.metrics.snapshot()["connections_lost"] == 0

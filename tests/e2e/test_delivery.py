@@ -264,7 +264,7 @@ def test_jump_of_the_wall_clock_changes_nothing(
             lambda: unacknowledged_ids(deployment.gateway) == {f"{what}{days}" for what in ("before", "five", "pieces")}
         )
         monkeypatch.setattr(time, "time", lambda: now() + 86_400 * days)
-        assert deployment.gateway.health().ready
+        wait_until_ready(deployment.gateway)
         assert next_responses(requester)[f"pieces{days}"]["code"] == "incomplete"
     found = next_responses(requester, 2)
     assert {name: each["status"] for name, each in found.items()} == {f"before{days}": "ok", f"five{days}": "ok"}
@@ -277,7 +277,7 @@ def test_jump_of_the_wall_clock_changes_nothing(
     flown = deployment.gateway.mqtt.loopback._number
     monkeypatch.setattr(loopback, "LOOPBACK_INTERVAL_S", 0.0)
     wait_for(lambda: deployment.gateway.mqtt.loopback._number > flown)
-    assert deployment.gateway.health().ready
+    wait_until_ready(deployment.gateway)
     assert deployment.gateway.metrics.snapshot()["connections_lost"] == lost
     client5.close()
 
@@ -450,7 +450,7 @@ def test_second_gateway_on_one_data_folder_or_one_base_is_refused(
             running(small_settings(tmp_path / "two", private_broker)),
         ):
             pass
-        assert gateway.health().ready
+        wait_until_ready(gateway)
         assert gateway.metrics.snapshot()["connections_lost"] == 0
         client = Client(private_broker.port).subscribe("facegate/bridge/state")
         assert client.get().json == {"state": "online"}
@@ -569,5 +569,5 @@ def test_forged_loopback_message_ends_no_gateway(tmp_path: Path, private_broker:
         forger.publish("facegate/porch/request/detect/1", frame("obama_1"))
         forger.subscribe("facegate/porch/response/#")
         assert gateway._fatal_errors.empty()
-        assert gateway.health().ready
+        wait_until_ready(gateway)
         forger.close()

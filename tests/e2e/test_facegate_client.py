@@ -13,7 +13,7 @@ import pytest
 from device_sim.clients import facegate_client
 from device_sim.clients.facegate_client import Event, Facegate, FacegateError, read_events
 from gateway.rest.description.openapi import describe_rest
-from tests.support import FRAMES, ROOT, frame
+from tests.support import FRAMES, ROOT, frame, wait_for
 
 SOURCE = ROOT / "device_sim" / "clients" / "facegate_client.py"
 
@@ -86,7 +86,7 @@ def facegate(rest_url: str) -> Iterator[Facegate]:
 
 
 def test_client_recognises_and_compares_pictures(facegate: Facegate) -> None:
-    assert facegate.ready()
+    wait_for(facegate.ready)
     assert facegate.session()["role"] == "admin"
     result: Any = facegate.recognise(FRAMES / "obama_1.jpg", landmarks=5, annotate=True)
     assert result["person"] == "barack_obama"
