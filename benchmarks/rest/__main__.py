@@ -42,7 +42,7 @@ PLAIN_SERVER = "Flask's development server with threads; the descriptors of know
 
 @click.command(help=__doc__)
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--seconds", default=12.0, show_default=True, help="Time of each measurement.")
+@click.option("--seconds", default=12.0, show_default=True, help="Time in which the clients of a measurement send.")
 @click.option("--clients", multiple=True, type=int, default=tuple(FLOORS), show_default=True)
 @click.option("--streams", default=50, show_default=True, help="Open event streams; 0 for none.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
@@ -97,7 +97,7 @@ def _measure_clients(gateway: int, plain: int, clients: int, rounds: int, second
         # Each of them comes first in every other round.
         for port in (gateway, plain) if number % 2 == 0 else (plain, gateway):
             results[port].append(ask_in_process(ClientsTask(port, clients, seconds)))
-    return compare(results[gateway], results[plain], seconds)
+    return compare(results[gateway], results[plain])
 
 
 def _measure_streams(gateway: Installation, streams: int, rounds: int, seconds: float) -> dict[str, Any]:

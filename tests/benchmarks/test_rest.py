@@ -21,8 +21,8 @@ from gateway.rest.forms import read_form
 from tests.support import frame, free_port
 
 
-def result(*latencies: float, **codes: int) -> ClientsResult:
-    return ClientsResult(list(latencies), {"200": len(latencies), **codes})
+def result(*latencies: float, seconds: float = 10.0, **codes: int) -> ClientsResult:
+    return ClientsResult(seconds, list(latencies), {"200": len(latencies), **codes})
 
 
 def test_p95_is_the_value_that_95_of_100_do_not_exceed() -> None:
@@ -33,7 +33,7 @@ def test_p95_is_the_value_that_95_of_100_do_not_exceed() -> None:
 def test_rates_and_latencies_are_medians_of_the_rounds() -> None:
     facegate = [result(*[0.1] * number) for number in (50, 60, 10)]
     plain = [result(*[1.0] * number) for number in (5, 4, 6)]
-    figures = compare(facegate, plain, 10.0)
+    figures = compare(facegate, plain)
     assert figures == {
         "facegate_rps": 5.0,
         "plain_rps": 0.5,
@@ -58,9 +58,15 @@ def test_limits_of_rates(change: dict[str, object], kept: bool) -> None:
     assert in_limits({"1": {"ratio": 5.0, "failed": {}}, "8": good, "64": {**good, **change}}) is kept
 
 
+def test_answers_after_the_time_of_sending_count() -> None:
+    """Regression: a slow server with many clients answered nothing within the time, and had no figure."""
+    plain = [result(*[20.0] * 64, seconds=32.0)]
+    assert compare([result(*[1.0] * 64, seconds=4.0)], plain)["ratio"] == 8.0
+
+
 def test_measurement_without_answers_is_no_figure() -> None:
     with pytest.raises(SimError, match="measure longer"):
-        compare([result(0.1)], [ClientsResult()], 1.0)
+        compare([result(0.1)], [result(0.1), result()])
 
 
 def test_limit_of_streams() -> None:
@@ -72,7 +78,7 @@ def test_limit_of_streams() -> None:
 
 def test_failed_requests_are_counted_by_their_status() -> None:
     busy = result(0.1, **{"503": 2})
-    figures = compare([busy, busy], [result(1.0, TimeoutError=1)], 1.0)
+    figures = compare([busy, busy], [result(1.0, TimeoutError=1)])
     assert (figures["failed"], figures["plain_failed"]) == ({"503": 4}, {"TimeoutError": 1})
 
 
