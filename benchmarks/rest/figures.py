@@ -29,8 +29,10 @@ def compare(facegate: Sequence[ClientsResult], plain: Sequence[ClientsResult]) -
         name: statistics.median(len(each.latencies) / each.seconds for each in results)
         for name, results in (("facegate", facegate), ("plain", plain))
     }
-    if not all(each.latencies for each in (*facegate, *plain)):
-        raise SimError("a server answered no request of a round: measure longer (--seconds), on a quiet machine")
+    for name, results in (("Facegate", facegate), ("the plain server", plain)):
+        if not all(each.latencies for each in results):
+            codes = [each.codes for each in results]
+            raise SimError(f"{name} answered no request of a round (statuses and errors of the rounds: {codes})")
     return {
         "facegate_rps": round(rates["facegate"], 2),
         "plain_rps": round(rates["plain"], 2),

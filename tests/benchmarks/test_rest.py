@@ -65,7 +65,7 @@ def test_answers_after_the_time_of_sending_count() -> None:
 
 
 def test_measurement_without_answers_is_no_figure() -> None:
-    with pytest.raises(SimError, match="measure longer"):
+    with pytest.raises(SimError, match="the plain server answered no request of a round"):
         compare([result(0.1)], [result(0.1), result()])
 
 
