@@ -39,6 +39,7 @@ def compare(facegate: Sequence[ClientsResult], plain: Sequence[ClientsResult]) -
         "ratio": round(rates["facegate"] / rates["plain"], 2),
         "p95_ms": round(statistics.median(p95_ms(each.latencies) for each in facegate), 1),
         "plain_p95_ms": round(statistics.median(p95_ms(each.latencies) for each in plain), 1),
+        "busy": sum(each.busy for each in facegate),
         "failed": _failures(facegate),
         "plain_failed": _failures(plain),
     }

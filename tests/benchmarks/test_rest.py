@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.support import frame, free_port
 
 
 def result(*latencies: float, seconds: float = 10.0, **codes: int) -> ClientsResult:
-    return ClientsResult(seconds, list(latencies), {"200": len(latencies), **codes})
+    return ClientsResult(seconds, 0, list(latencies), {"200": len(latencies), **codes})
 
 
 def test_p95_is_the_value_that_95_of_100_do_not_exceed() -> None:
@@ -40,6 +41,7 @@ def test_rates_and_latencies_are_medians_of_the_rounds() -> None:
         "ratio": 10.0,
         "p95_ms": 100.0,
         "plain_p95_ms": 1000.0,
+        "busy": 0,
         "failed": {},
         "plain_failed": {},
     }
@@ -101,14 +103,15 @@ def plain_app() -> Flask:
 
 
 @contextmanager
-def http_server(answer: bytes) -> Iterator[int]:
-    """Answer every request of each connection with the same bytes."""
+def http_server(*answers: bytes) -> Iterator[int]:
+    """Answer the requests of each connection with these bytes in turn."""
 
     def serve(sock: socket.socket) -> None:
+        answer = itertools.cycle(answers)
         with sock:
             while data := sock.recv(1_000_000):
                 if b"--edge--\r\n" in data or b"text/event-stream" in data:
-                    sock.sendall(answer)
+                    sock.sendall(next(answer))
 
     def accept() -> None:
         while True:
@@ -131,6 +134,16 @@ def test_clients_send_until_the_time_is_over(status: bytes, good: bool) -> None:
     assert sum(found.codes.values()) >= 3
     assert set(found.codes) == {status[:3].decode()}
     assert bool(found.latencies) is good
+
+
+def test_client_of_a_busy_server_asks_again_after_the_time_that_it_names() -> None:
+    with http_server(
+        b"HTTP/1.1 503 Busy\r\nRetry-After: 0.01\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    ) as port:
+        found = run_clients(ClientsTask(port, clients=1, seconds=0.2))
+    assert found.busy == len(found.latencies) >= 1
+    assert set(found.codes) == {"200"}
 
 
 def test_streams_count_their_events() -> None:
