@@ -128,7 +128,7 @@ class RestSettings(Section):
     host: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
     port: Port = 5001
-    threads: int = Field(default=48, ge=1, le=256)
+    threads: int = Field(default=64, ge=1, le=256)
     event_streams: int = Field(default=64, ge=0, le=256)
     anonymous: AnonymousSettings | None = None
     plain_admin: bool = False

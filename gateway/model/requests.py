@@ -117,6 +117,12 @@ class Origin:
         return self.caller.name if self.caller.role == "camera" else None
 
     @property
+    def party(self) -> str:
+        """The party that gets its share of what is limited: a token, a login, a camera, or else an address."""
+        # One token may be used from many addresses.
+        return self.caller.audit_text() if self.caller.name else f"{self.caller.interface} {self.sender}".strip()
+
+    @property
     def log_id(self) -> str:
         """The id of the request in the log: the caller's, or that of the gateway."""
         return self.request_id or self.id

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from functools import partial
-from threading import BoundedSemaphore
 from typing import Any
 
 from gateway.contract import fields as f
@@ -14,7 +13,7 @@ from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument, write_health
 from gateway.contract.operations import ADMINISTRATION, check_command, read_fields
 from gateway.contract.people import CalibrationDocument
-from gateway.errors import Busy, Expired, shutting_down_error
+from gateway.errors import Expired
 from gateway.model import AdministrationRequest
 from gateway.model.health import Health
 from gateway.people.calibration import calibrate
@@ -26,17 +25,15 @@ from gateway.service.people_operations import PeopleOperations
 from gateway.service.resemblance_operations import ResemblanceOperations
 from gateway.service.sighting_operations import SightingOperations
 from gateway.service.token_operations import TokenOperations
+from gateway.service.turns import Turns
 from gateway.service.unknown_operations import UnknownOperations
 
-# Each may hold ten pictures, and over REST each holds a thread (rest.threads).
-MAX_WAITING = 16
-"""Operations that wait or run."""
+# Over REST each holds a thread (rest.threads), and each change may hold ten pictures.
+MAX_WAITING = 12
+"""The most operations that wait or run and change something, and the same number that change nothing.
 
-# The pictures of cameras take long. A caller that asks for many of them must not hold up changes.
-MAX_WAITING_READS = 12
-"""The most of them that change nothing."""
-
-RETRY_AFTER_S = 5
+The pictures of cameras take long: a caller that asks for many of them does not hold up changes.
+"""
 
 Handler = Callable[[AdministrationRequest, Any], WireModel]
 
@@ -63,10 +60,8 @@ class Administration:
     ) -> None:
         self._people = people
         self._health_now = health
-        self._changes = changes
-        self._reads = reads
-        self._free = BoundedSemaphore(MAX_WAITING)
-        self._free_for_reads = BoundedSemaphore(MAX_WAITING_READS)
+        self._changes: Turns[WireModel] = Turns(changes, MAX_WAITING)
+        self._reads: Turns[WireModel] = Turns(reads, MAX_WAITING)
         self._handlers: dict[str, Handler] = {
             **_people_handlers(PeopleOperations(people, vision)),
             **_resemblance_handlers(ResemblanceOperations(people)),
@@ -89,38 +84,13 @@ class Administration:
             # The role comes first: a caller that may not ask learns nothing about the fields.
             check_command(request.caller, request.operation)
             fields = read_fields(request.operation, request.fields)
-            release = self._take_place(request.operation)
+            handle = partial(self._handlers[request.operation], request, fields)
+            turns = self._changes if ADMINISTRATION[request.operation].changes else self._reads
+            return turns.submit(request.origin.party, partial(_run, request, handle))
         except Exception as error:
             failed: Future[WireModel] = Future()
             failed.set_exception(error)
             return failed
-        done = self._start(request, fields)
-        done.add_done_callback(lambda _: release())
-        return done
-
-    def _take_place(self, operation: str) -> Callable[[], None]:
-        """Take a place among the operations that wait. Return the function that frees it. Raise Busy."""
-        places = [self._free] if ADMINISTRATION[operation].changes else [self._free_for_reads, self._free]
-        taken = [each for each in places if each.acquire(blocking=False)]
-
-        def release() -> None:
-            for each in taken:
-                each.release()
-
-        if taken != places:
-            release()
-            raise Busy(f"{MAX_WAITING} operations are waiting: try again later", RETRY_AFTER_S)
-        return release
-
-    def _start(self, request: AdministrationRequest, fields: f.Fields) -> Future[WireModel]:
-        executor = self._changes if ADMINISTRATION[request.operation].changes else self._reads
-        try:
-            return executor.submit(_run, request, partial(self._handlers[request.operation], request, fields))
-        # The executor was shut down.
-        except RuntimeError:
-            done: Future[WireModel] = Future()
-            done.set_exception(shutting_down_error())
-            return done
 
     def _calibrate(self, _request: AdministrationRequest, fields: f.Calibrate) -> CalibrationDocument:
         people = self._people

@@ -19,7 +19,7 @@ from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.registry import Registry
 from gateway.rest.api_v1 import ROUTES
-from gateway.service.administration import MAX_WAITING, MAX_WAITING_READS, Administration
+from gateway.service.administration import MAX_WAITING, Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.live_cameras import LiveCameras
 from tests.examples import BOX, QUALITY, descriptor
@@ -51,8 +51,9 @@ class AdministrationHarness:
         valid_for_s: float = 60,
         caller: Caller = REST_CALLER,
         effect: Effect | None = None,
+        sender: str = "",
     ) -> Future[WireModel]:
-        origin = Origin(caller=caller)
+        origin = Origin(caller=caller, sender=sender)
         return self.administration.submit(
             AdministrationRequest(
                 operation=operation, fields=fields, origin=origin, valid_for_s=valid_for_s, effect=effect
@@ -306,14 +307,40 @@ def test_operations_that_change_nothing_leave_places_for_changes(harness: Admini
     """Regression: a viewer that asked for many pictures of cameras kept changes from being made."""
     go = threading.Event()
     harness.reads.submit(go.wait, 10)
-    waiting = [harness.submit("people/list", {}) for _ in range(MAX_WAITING_READS)]
+    waiting = [harness.submit("people/list", {}) for _ in range(MAX_WAITING)]
     with pytest.raises(Busy):
         harness.do("people/list")
     for n in range(MAX_WAITING):
         assert harness.do("people/rename", person="bob", name=f"B {n}")["name"] == f"B {n}"
     go.set()
-    assert [each.result(10).document()["known"] for each in waiting] == [2] * MAX_WAITING_READS
+    assert [each.result(10).document()["known"] for each in waiting] == [2] * MAX_WAITING
     assert harness.do("people/list")["known"] == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [("people/list", {}), ("people/rename", {"person": "bob", "name": "Robert"})],
+)
+def test_caller_with_every_place_loses_one_to_each_other_caller(
+    harness: AdministrationHarness, operation: str, fields: dict[str, Any]
+) -> None:
+    """Regression: one token took all places, and others got `busy`."""
+    go = threading.Event()
+    for executor in (harness.changes, harness.reads):
+        executor.submit(go.wait, 10)
+    phone, tablet = Caller("rest", "phone", "keeper"), Caller("rest", "tablet", "keeper")
+    # One token is one caller, from whatever address.
+    flood = [harness.submit(operation, fields, caller=phone, sender=f"phone@192.0.2.{n}") for n in range(MAX_WAITING)]
+    others = [
+        harness.submit(operation, fields, caller=tablet, sender="tablet@192.0.2.1"),
+        harness.submit(operation, fields, caller=camera_caller("phone")),
+        harness.submit(operation, fields, caller=Caller("rest", None, "keeper"), sender="192.0.2.1"),
+        harness.submit(operation, fields, caller=Caller("rest", None, "keeper"), sender="192.0.2.2"),
+    ]
+    go.set()
+    # No operation of administrators is for cameras.
+    assert [type(each.exception(10)) for each in others] == [type(None), Forbidden, type(None), type(None)]
+    assert [type(each.exception(10)) for each in flood] == [type(None)] * (MAX_WAITING - 3) + [Busy] * 3
 
 
 def test_expired_operation_is_not_begun(harness: AdministrationHarness) -> None:

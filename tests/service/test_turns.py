@@ -1,0 +1,124 @@
+"""The operations that wait for one thread: nobody takes all places, or all turns, from the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from gateway.errors import Busy
+from gateway.service.turns import Turns
+
+PLACES = 12
+
+
+class Queue:
+    """Operations of several callers, none of which runs before ``release``. ``done``: the callers in their order."""
+
+    def __init__(self) -> None:
+        self.executor = ThreadPoolExecutor(1)
+        self.turns: Turns[str] = Turns(self.executor, PLACES)
+        self.done: list[str] = []
+        self._go = threading.Event()
+        self.executor.submit(self._go.wait, 30)
+
+    def ask(self, party: str) -> Future[str]:
+        def run() -> str:
+            self.done.append(party)
+            return party
+
+        return self.turns.submit(party, run)
+
+    def release(self) -> None:
+        self._go.set()
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    queue = Queue()
+    yield queue
+    queue.release()
+    queue.executor.shutdown()
+
+
+def errors(asked: list[Future[str]]) -> list[type[BaseException] | None]:
+    return [None if (error := each.exception(30)) is None else type(error) for each in asked]
+
+
+def test_caller_alone_gets_every_place_and_no_more(queue: Queue) -> None:
+    asked = [queue.ask("phone") for _ in range(PLACES)]
+    with pytest.raises(Busy, match="12 operations are waiting, and 12 of them are yours"):
+        queue.ask("phone")
+    queue.release()
+    assert errors(asked) == [None] * PLACES
+    assert queue.ask("phone").result(30) == "phone"
+
+
+def test_flooding_caller_loses_its_newest_operations_to_others(queue: Queue) -> None:
+    """Regression: 24 clients of one token took all places, and 7 of 20 requests with another token got `busy`."""
+    flood = [queue.ask("phone") for _ in range(PLACES)]
+    others = [queue.ask("tablet") for _ in range(PLACES // 2)]
+    with pytest.raises(Busy):
+        queue.ask("tablet")
+    with pytest.raises(Busy):
+        queue.ask("phone")
+    third = queue.ask("wall")
+    queue.release()
+    assert errors([*others, third]) == [None] * (PLACES // 2 + 1)
+    lost = PLACES // 2 + 1
+    assert errors(flood) == [None] * (PLACES - lost) + [Busy] * lost
+
+
+def test_as_many_callers_as_places_are_served(queue: Queue) -> None:
+    flood = [queue.ask("phone") for _ in range(PLACES)]
+    others = [queue.ask(f"caller {n}") for n in range(PLACES - 1)]
+    with pytest.raises(Busy):
+        queue.ask("one too many")
+    queue.release()
+    assert errors(others) == [None] * (PLACES - 1)
+    assert errors(flood) == [None] + [Busy] * (PLACES - 1)
+
+
+def test_callers_take_turns(queue: Queue) -> None:
+    asked = [queue.ask(party) for party in ["phone"] * 4 + ["tablet"] * 2 + ["wall"]]
+    queue.release()
+    assert errors(asked) == [None] * 7
+    assert queue.done == ["phone", "tablet", "wall", "phone", "tablet", "phone", "phone"]
+
+
+def test_place_is_free_before_the_result_is_known(queue: Queue) -> None:
+    queue.release()
+    for _ in range(20):
+        asked = [queue.ask("phone") for _ in range(PLACES)]
+        assert asked[0].result(30) == "phone"
+        assert queue.ask("phone").result(30) == "phone"
+        assert errors(asked) == [None] * PLACES
+
+
+def test_error_of_an_operation_reaches_its_caller_and_frees_the_place(queue: Queue) -> None:
+    def fail() -> str:
+        raise KeyError("a bug")
+
+    failed = [queue.turns.submit("phone", fail) for _ in range(PLACES)]
+    queue.release()
+    assert errors(failed) == [KeyError] * PLACES
+    assert queue.ask("phone").result(30) == "phone"
+
+
+def test_cancelled_operation_does_not_run(queue: Queue) -> None:
+    cancelled, other = queue.ask("phone"), queue.ask("tablet")
+    assert cancelled.cancel()
+    queue.release()
+    assert other.result(30) == "tablet"
+    assert queue.done == ["tablet"]
+
+
+def test_operations_on_a_stopping_gateway_get_busy(queue: Queue) -> None:
+    asked = [queue.ask(f"caller {n}") for n in range(3)]
+    queue.executor.shutdown(wait=False, cancel_futures=True)
+    asked.append(queue.ask("phone"))
+    queue.release()
+    assert errors(asked) == [Busy] * 4
+    assert queue.done == []
