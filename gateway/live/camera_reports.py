@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from gateway.live.moment import Moment
-from gateway.model import Face, Recognition, Request
+from gateway.model import Face, Person, Recognition, Request
 from gateway.model.cameras import CameraReport, LastFrame, Reason
 
 RATE_S = 10.0
@@ -56,6 +56,12 @@ class _Camera:
         if (reason := reason_of(result)) is not None:
             self.counts[reason] += 1
             self.last[reason] = moment
+
+    def rename_person(self, person: Person) -> None:
+        """Give a person another name in the last result."""
+        if self.result is not None:
+            faces = tuple(_with_name(face, person) for face in self.result.faces)
+            self.result = replace(self.result, faces=faces)
 
 
 class CameraReports:
@@ -116,6 +122,13 @@ class CameraReports:
         self._frames.clear()
         self._bytes = 0
 
+    def rename_person(self, person: Person) -> None:
+        """Give a person another name in all results and frames."""
+        for camera in self._cameras.values():
+            camera.rename_person(person)
+        for name, frame in self._frames.items():
+            self._frames[name] = replace(frame, faces=tuple(_with_name(face, person) for face in frame.faces))
+
     def _store(self, name: str, frame: LastFrame) -> None:
         self._drop(name)
         self._frames[name] = frame
@@ -134,3 +147,12 @@ def reason_of(reply: Recognition) -> str | None:
     if best is None:
         return reply.hint or "no_face"
     return None if best.person is not None else reply.hint or best.verdict
+
+
+def _with_name(face: Face, person: Person) -> Face:
+    """Return the face under the present name of its person."""
+    if face.person is None or face.person.slug != person.slug:
+        return face
+    if face.sighting is not None:
+        return replace(face, sighting=replace(face.sighting, person=person))
+    return replace(face, judgement=None if face.judgement is None else replace(face.judgement, person=person))

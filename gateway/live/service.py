@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -149,9 +150,15 @@ class LiveService:
         """
         self.post(lambda: self._state.correct(sighting, event_type, previous, self._clock()))
 
-    def forget_person(self, slug: str) -> None:
-        """Forget everything about a person who was removed."""
-        self.post(lambda: self._state.forget_person(slug, self._clock()))
+    def follow_people(self) -> None:
+        """Wait until nothing here names or shows a person who was removed, or has an old name."""
+        # Before the start, the state of everything is still to be read.
+        if self._thread.is_alive() and not self._stopping.is_set():
+            try:
+                self._call(lambda: None)
+            # The change itself is made. A reader of the state has to wait for this thread too.
+            except FutureTimeout:
+                log.error("the live cameras have not learned of a change of people within %g s", CALL_TIMEOUT_S)
 
     def forget_camera(self, name: str) -> None:
         """Forget a camera, with its switch. Its next frame makes it known again."""
@@ -164,8 +171,13 @@ class LiveService:
         self._tasks.put(task)
 
     def _call(self, function: Callable[[], T]) -> T:
+        def call() -> T:
+            # An erasure holds from its answer on, and the next tick may come later.
+            self._state.follow_people(self._clock())
+            return function()
+
         result: Future[T] = Future()
-        self.post(partial(_settle, result, function))
+        self.post(partial(_settle, result, call))
         return result.result(CALL_TIMEOUT_S)
 
     def _follow(self, request: Request, report: Future[Report], answer: Future[Reply]) -> None:

@@ -69,7 +69,7 @@ class LiveState:
         open_on = {sighting.now.camera for sighting in self._book.open}
         switched_off = self.cameras.find_known(self._switches.switched_off)
         # The people come first: what a camera saw last names nobody who was removed.
-        self._follow_people(moment, history.people)
+        self.follow_people(moment, history.people)
         # Any client of the broker can switch off a camera that does not exist: these come last.
         for name in dict.fromkeys([*sorted({*open_on, *history.last_frames}), *sorted(switched_off)]):
             last = history.present.get(name)
@@ -80,7 +80,7 @@ class LiveState:
 
     def tick(self, moment: Moment) -> None:
         """End what is over, and write what has changed. Called several times a second."""
-        self._follow_people(moment)
+        self.follow_people(moment)
         self.cameras.tick(moment)
         self._read_changes(moment)
         self._read_places(moment)
@@ -124,7 +124,7 @@ class LiveState:
 
     def correct(self, stored: Sighting, event_type: EventType, previous: Person | None, moment: Moment) -> None:
         """Announce a correction by a user. ``stored``: the sighting after it; ``previous``: the person before it."""
-        self._follow_people(moment)
+        self.follow_people(moment)
         # Meanwhile the person may have been removed: no announcement may name them again.
         if not (self._people.knows(stored.person) and self._people.knows(previous)):
             return
@@ -134,6 +134,25 @@ class LiveState:
             return
         self._book.correct(sighting, stored, event_type, previous, moment)
         self.cameras.update_presence(stored.camera, moment)
+
+    def follow_people(self, moment: Moment, last: Mapping[str, Sighting] | None = None) -> None:
+        """Announce people who were enrolled, renamed or removed, by whatever process.
+
+        ``last``: the last sighting of each person, if it is known.
+        """
+        new, renamed, removed = self._people.find_changes()
+        changed = self._people.take_changed()
+        # At the start the last sightings are known.
+        if last is None:
+            self._changed_people.update(dict.fromkeys(changed, moment.monotonic + NAMING_S))
+        for slug in removed:
+            self.forget_person(slug, moment)
+        if removed:
+            self._save_unnamed()
+        for person in new:
+            self._presence.add_person(_last_presence(person, (last or {}).get(person.slug)))
+        for person in renamed:
+            self._rename(person, moment)
 
     def forget_person(self, slug: str, moment: Moment) -> None:
         """Forget everything about a person who was removed."""
@@ -181,7 +200,7 @@ class LiveState:
             self._presence.note_last(sighting)
 
     def _apply(self, changes: Sequence[StoredChange], moment: Moment) -> None:
-        self._follow_people(moment)
+        self.follow_people(moment)
         for key, person, ignored in changes:
             sighting = self._book.open.find(key)
             # Meanwhile the person may have been removed: no announcement may name them again.
@@ -211,28 +230,10 @@ class LiveState:
             self.cameras.disable(name, moment)
             self.reports.forget(name)
 
-    def _follow_people(self, moment: Moment, last: Mapping[str, Sighting] | None = None) -> None:
-        """Announce people who were enrolled, renamed or removed, by whatever process.
-
-        ``last``: the last sighting of each person, if it is known.
-        """
-        new, renamed, removed = self._people.find_changes()
-        changed = self._people.take_changed()
-        # At the start the last sightings are known.
-        if last is None:
-            self._changed_people.update(dict.fromkeys(changed, moment.monotonic + NAMING_S))
-        for slug in removed:
-            self.forget_person(slug, moment)
-        if removed:
-            self._save_unnamed()
-        for person in new:
-            self._presence.add_person(_last_presence(person, (last or {}).get(person.slug)))
-        for person in renamed:
-            self._rename(person, moment)
-
     def _rename(self, person: Person, moment: Moment) -> None:
         self._book.rename(person)
         self._presence.rename_person(person)
+        self.reports.rename_person(person)
         for name in self.cameras.names:
             self.cameras.update_presence(name, moment)
 

@@ -45,6 +45,7 @@ class Gallery:
         self._changing = threading.Lock()
         self.changes = 0
         self._row_of: dict[str, int] = {}
+        self._names: dict[str, str] = {}
         # Ids of people by the store's key, and counter-examples by id.
         self._slugs: dict[int, str] = {}
         self._accused: dict[str, NDArray[np.float32]] = {}
@@ -61,6 +62,10 @@ class Gallery:
         """Return the person with this id. Raises UnknownPerson."""
         with self._changing:
             return self._rows.people[self._row(slug)]
+
+    def find_name(self, slug: str) -> str | None:
+        """Return the name of the person with this id, or None if nobody has it. This never waits."""
+        return self._names.get(slug)
 
     def nearest(self, probe: Descriptor, limits: NDArray[np.float32]) -> Nearest:
         """Return the people that a probe, (d,), most likely shows.
@@ -149,7 +154,10 @@ class Gallery:
     def apply(self, changes: Changes) -> None:
         """Apply changes of the store. No search finds a removed person when this returns, even if it began before."""
         with self._changing:
-            gone = [self._row_of.pop(self._slugs.pop(key)) for key in changes.removed_keys if key in self._slugs]
+            removed = [self._slugs.pop(key) for key in changes.removed_keys if key in self._slugs]
+            gone = [self._row_of.pop(slug) for slug in removed]
+            for slug in removed:
+                del self._names[slug]
             rows, more = self._rows, len(changes.snapshot.keys)
             if len(rows.pictures) + more > len(rows.matrix):
                 rows, gone = self._moved(more), []
@@ -172,6 +180,7 @@ class Gallery:
         retired = gone + [self._row_of[self._slugs[key]] for key in keys if key in self._slugs]
         self._slugs.update(zip(keys, (person.slug for person in snapshot.people), strict=True))
         self._row_of.update((person.slug, row) for row, person in enumerate(snapshot.people, first))
+        self._names.update((person.slug, person.name) for person in snapshot.people)
         pictures = np.append(rows.pictures, np.minimum(snapshot.pictures, MAX_COUNTED_PICTURES).astype(np.uint8))
         # The limit for 0 pictures is infinite, so no search names a retired row.
         pictures[retired] = 0

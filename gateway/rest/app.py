@@ -68,7 +68,7 @@ def create_app(
     add_face_rec_api(app, calls)
     add_api_v1(app, calls)
     add_deepstack_api(app, calls, access, metrics)
-    add_events_api(app, access, EventStreams(EventHub(), most=0) if streams is None else streams)
+    add_events_api(app, access, EventStreams(EventHub(lambda _: None), most=0) if streams is None else streams)
     add_health_api(app, health, metrics)
     add_metrics_api(app, metrics, health)
     add_login_api(app, access)

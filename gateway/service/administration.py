@@ -59,6 +59,7 @@ class Administration:
         keep_admin: bool = False,
     ) -> None:
         self._people = people
+        self._live = live
         self._health_now = health
         self._changes: Turns[WireModel] = Turns(changes, MAX_WAITING)
         self._reads: Turns[WireModel] = Turns(reads, MAX_WAITING)
@@ -85,12 +86,30 @@ class Administration:
             check_command(request.caller, request.operation)
             fields = read_fields(request.operation, request.fields)
             handle = partial(self._handlers[request.operation], request, fields)
-            turns = self._changes if ADMINISTRATION[request.operation].changes else self._reads
-            return turns.submit(request.origin.party, partial(_run, request, handle))
+            is_change = ADMINISTRATION[request.operation].changes
+            turns, answer = (self._changes, self._change) if is_change else (self._reads, self._read)
+            return turns.submit(request.origin.party, partial(_run, request, partial(answer, handle)))
         except Exception as error:
             failed: Future[WireModel] = Future()
             failed.set_exception(error)
             return failed
+
+    def _change(self, handle: Callable[[], WireModel]) -> WireModel:
+        """Return the reply to a change. From then on nothing shows or names a person whom it removed."""
+        reply = handle()
+        if self._live is not None:
+            self._live.follow_people()
+        return reply
+
+    def _read(self, handle: Callable[[], WireModel]) -> WireModel:
+        """Return the reply to an operation that changes nothing. It shows nobody who was removed in the meantime."""
+        updater = self._people.updater
+        while True:
+            removals = updater.removal_count
+            reply = handle()
+            # A worker process may have drawn a picture for a while.
+            if updater.removal_count == removals:
+                return reply
 
     def _calibrate(self, _request: AdministrationRequest, fields: f.Calibrate) -> CalibrationDocument:
         people = self._people

@@ -39,8 +39,10 @@ class CameraOperations:
         self._vision = vision
         self._known = known
         self._live_or_none = live
+        self._refresh = people.updater.refresh
 
     def list(self, _request: AdministrationRequest, _fields: f.NoFields) -> documents.CamerasDocument:
+        self._refresh()
         present = {each.camera: each for each in self._live.presences()}
         reports = self._live.camera_reports()
         states = sorted(self._live.cameras(), key=lambda each: each.camera)
@@ -53,6 +55,7 @@ class CameraOperations:
         )
 
     def show(self, _request: AdministrationRequest, fields: f.OneCamera) -> documents.CameraDetailDocument:
+        self._refresh()
         state = next((each for each in self._live.cameras() if each.camera == fields.camera), None)
         if state is None:
             raise self._unknown_camera_error(fields.camera)
@@ -60,6 +63,8 @@ class CameraOperations:
         return documents.write_camera_detail(state, presence, self._live.camera_reports().get(fields.camera))
 
     def snapshot(self, _request: AdministrationRequest, fields: f.CameraSnapshot) -> documents.SnapshotDocument:
+        # Another process may have erased somebody whom the frame shows.
+        self._refresh()
         frame = self._live.last_frame(fields.camera)
         if frame is None:
             return self._last_sighting(fields.camera)

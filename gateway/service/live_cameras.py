@@ -46,3 +46,6 @@ class LiveCameras(CameraChanges, Protocol):
 
     def last_frame(self, camera: str) -> LastFrame | None:
         """Return the last frame of a camera, if it is still in memory."""
+
+    def follow_people(self) -> None:
+        """Wait until nothing here names or shows a person who was removed, or has an old name."""

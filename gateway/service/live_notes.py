@@ -55,6 +55,9 @@ class StoredCameras:
     def last_frame(self, _camera: str) -> LastFrame | None:
         return None
 
+    def follow_people(self) -> None:
+        """Do nothing: nothing is in memory. A running gateway looks for changes by itself."""
+
     def set_enabled(self, camera: str | None, on: bool) -> None:
         name = {ALL_CAMERAS if camera is None else camera}
         disabled = self._store.camera_switches.read_disabled()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.live import camera_reports
 from gateway.live.camera_reports import MAX_CAMERAS, RATE_S, REASONS_S, CameraReports
 from gateway.live.moment import Moment
-from gateway.model import Face, Image, Judgement, Operation, Origin, Recognition, Request
+from gateway.model import Face, Image, Judgement, Operation, Origin, Person, Recognition, Request
 from gateway.model.caller import camera_caller
+from gateway.model.sightings import Sighting
 from tests.examples import ALICE, BOX
 
 MATCH = Face(BOX, landmarks={"nose_tip": [(1, 2)]}, judgement=Judgement("match", ALICE, 0.9))
@@ -107,3 +110,19 @@ def test_forgotten_camera_has_no_frame() -> None:
     assert reports.last_frame("yard") is not None
     reports.forget_all()
     assert (reports.last_frame("yard"), reports.reports(at(0.0))) == (None, {})
+
+
+def test_last_result_and_frame_have_the_present_name() -> None:
+    """Regression: after a rename, the old name was shown until the next frame."""
+    reports = CameraReports()
+    sighting = Sighting(id="s1", visit="s1", camera="porch", since=1.0, last_seen=1.0, outcome="named", person=ALICE)
+    note(reports, MATCH, replace(MATCH, sighting=sighting), STRANGER, Face(BOX))
+    renamed = Person(ALICE.slug, "Alicia")
+    reports.rename_person(Person("somebody_else", "Else"))
+    reports.rename_person(renamed)
+    report, frame = reports.report("porch", at(0.0)), reports.last_frame("porch")
+    assert report is not None
+    assert report.result is not None
+    assert frame is not None
+    for faces in (report.result.faces, frame.faces):
+        assert [each.person for each in faces] == [renamed, renamed, None, None]

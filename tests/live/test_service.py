@@ -11,6 +11,7 @@ import pytest
 
 from gateway.config import DEFAULT_OPERATIONS
 from gateway.errors import BadImage, Forbidden, TooLarge
+from gateway.live import service as service_module
 from gateway.live.frames import FrameJobs
 from gateway.live.looks import Looks
 from gateway.live.service import LiveService
@@ -28,7 +29,7 @@ from gateway.model import (
     SizeLimit,
     Task,
 )
-from gateway.model.caller import camera_caller
+from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.service.annotator import Annotator
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
 from gateway.workers.job import Job, Report
@@ -227,6 +228,36 @@ def test_other_threads_read_the_state(harness: ServiceHarness) -> None:
     assert [each.camera for each in harness.service.cameras()] == ["porch"]
     present = {each.person.name: each.present for each in harness.service.person_presences()}
     assert present == {"Ada Lovelace": True, "Bob": False}
+
+
+def test_erased_person_is_shown_and_named_nowhere_from_the_reply_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: until the next look at the people, after up to 0.25 s, the last frame was still there."""
+    monkeypatch.setattr(service_module, "TICK_S", 3_600.0)
+    harness = ServiceHarness(tmp_path)
+    service, registry = harness.service, harness.live.people.registry
+    answer = harness.submit()
+    harness.workers.report(face(ADAS))
+    answer.result(TIMEOUT_S)
+    assert service.last_frame("porch") is not None
+    assert service.camera_reports()["porch"].result is not None
+    registry.rename("ada_lovelace", "Ada King", REST_CALLER)
+    assert [each.person.name for each in service.last_frame("porch").faces if each.person] == ["Ada King"]  # type: ignore[union-attr]
+    assert [each.text for each in service.presences()] == ["Ada King"]
+    registry.erase("ada_lovelace", REST_CALLER)
+    assert service.last_frame("porch") is None
+    assert service.camera_reports() == {}
+    assert [each.text for each in service.presences()] == ["nobody"]
+    assert [each.person.name for each in service.person_presences()] == ["Bob"]
+    # An administrator's reply waits for this, so that nothing is announced or sent again either.
+    registry.erase("bob", REST_CALLER)
+    assert harness.live.announcer.removed == ["ada_lovelace"]
+    service.follow_people()
+    assert harness.live.announcer.removed == ["ada_lovelace", "bob"]
+    harness.stop()
+    # Nobody waits for a thread that has ended.
+    service.follow_people()
 
 
 def test_forgotten_camera_is_unknown_until_its_next_frame(harness: ServiceHarness) -> None:

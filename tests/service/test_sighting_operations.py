@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from gateway.errors import BadRequest, Conflict, TooLarge, UnknownPerson
 from gateway.model import Descriptor, Face, FaceMark, Image, Judgement, Person, Quality, Recognition
+from gateway.model.caller import CLI_CALLER
 from gateway.model.cameras import CameraReport, LastFrame, Reason
 from gateway.model.people import Likeness
 from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, PresentPerson, Sighting
@@ -37,6 +38,8 @@ class RecordedCameras:
     def __init__(self) -> None:
         self.changes: list[tuple[object, ...]] = []
         self.all_enabled = True
+        self.followed: list[int] = []
+        self.count_people: Callable[[], int] = lambda: 0
 
     def cameras(self) -> Sequence[CameraState]:
         return [
@@ -59,6 +62,9 @@ class RecordedCameras:
     def last_frame(self, camera: str) -> LastFrame | None:
         face = Face(BOX, judgement=Judgement("match", ALICE, 0.9))
         return LastFrame(b"frame", 6.0, (face,)) if camera == "porch" else None
+
+    def follow_people(self) -> None:
+        self.followed.append(self.count_people())
 
     def set_enabled(self, camera: str | None, on: bool) -> None:
         self.changes.append((camera, on))
@@ -485,6 +491,45 @@ def test_snapshot_is_the_last_frame_with_marks_on_request(
     assert (shown["timestamp"], shown["live"], base64.b64decode(shown["picture"])) == (6.0, True, b"frame|porch")
     shown = harness.do("cameras/snapshot", camera="porch", annotate=True)
     assert base64.b64decode(shown["picture"]) == b"frame|porch|Alice"
+
+
+def test_reply_to_a_change_waits_until_the_cameras_know_it(
+    harness: AdministrationHarness, live: RecordedCameras
+) -> None:
+    """Regression: for up to 0.25 s after an erasure, the last frame of a camera still showed the person."""
+    live.count_people = lambda: len(harness.env.people.gallery)
+    harness.do_once("people/erase", person="bob")
+    harness.do("people/remove", person="alice")
+    harness.do("people/list")
+    assert live.followed == [1, 0]
+
+
+def test_picture_that_was_drawn_during_an_erasure_is_not_sent(
+    harness: AdministrationHarness, live: RecordedCameras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: a snapshot that a worker process drew meanwhile was sent after the reply to the erasure."""
+    erase = [lambda: harness.do("people/erase", person="bob")]
+    frames = [b"after the erasure", b"before the erasure"]
+
+    def draw(_: WorkerVision, frame: bytes, _camera: str, _marks: object) -> bytes:
+        if erase:
+            erase.pop()()
+        return frame
+
+    monkeypatch.setattr(WorkerVision, "draw_frame", draw)
+    monkeypatch.setattr(live, "last_frame", lambda _: LastFrame(frames.pop(), 6.0, ()))
+    shown = harness.do("cameras/snapshot", camera="porch")
+    assert base64.b64decode(shown["picture"]) == b"after the erasure"
+
+
+def test_snapshot_knows_an_erasure_by_another_process(harness: AdministrationHarness, live: RecordedCameras) -> None:
+    harness.env.store.people.remove("bob", CLI_CALLER, erase=True, also=(), closes_folders=False)
+    seen: list[bool] = []
+    live.count_people = lambda: len(harness.env.people.gallery)
+    for operation, fields in (("cameras/list", {}), ("cameras/show", {"camera": "porch"})):
+        harness.do(operation, **fields)
+        seen.append("bob" in harness.env.people.gallery)
+    assert seen == [False, False]
 
 
 def test_snapshot_without_a_frame_is_that_of_the_last_sighting(harness: AdministrationHarness) -> None:

@@ -102,21 +102,22 @@ class Access:
         """End the session of a request."""
         self._sessions.end(_session_id(request, self.client_of(request)))
 
-    def keep_checking(self, request: Request, least: Role) -> Callable[[], bool]:
+    def keep_checking(self, request: Request, identity: Identity, least: Role) -> Callable[[], bool]:
         """Return a function that says whether the sender of a request may still use a route that needs this role.
 
-        It may be called by any thread, as long as the response lasts, and raises GatewayError if tokens cannot be read.
-        An open response counts as a use of its session.
+        ``identity``: as the check of the request found it. Any thread may call the function, as long as the response
+        lasts. It raises GatewayError if tokens cannot be read. An open response counts as a use of its session.
         """
         client = self.client_of(request)
         if authorization := request.headers.get("Authorization"):
             digest = digest_of(read_token(authorization))
             return lambda: _may(self._tokens.find_caller(digest, client), least)
-        session_id = _session_id(request, client)
-        if self._find_identity(session_id, client) is None:
+        # The session may have ended since the check: its request is not taken for one that needs no token.
+        if identity.session is None:
             # The rules for requests without a token do not change while the gateway runs.
             return lambda: True
-        return lambda: _may(identity.caller if (identity := self._find_identity(session_id, client)) else None, least)
+        session_id = _session_id(request, client)
+        return lambda: _may(found.caller if (found := self._find_identity(session_id, client)) else None, least)
 
     def note_refusal(self, caller: Caller, operation: str, person: str) -> None:
         """Record that the role of a caller is too low for an operation. ``person``: its id, or an empty text."""

@@ -11,7 +11,7 @@ from gateway.contract.events import EventKind
 from gateway.errors import BadRequest
 from gateway.model import CAMERA_NAME
 from gateway.rest.access.access import Access
-from gateway.rest.access.current import current_sender
+from gateway.rest.access.current import current_identity, current_sender
 from gateway.rest.events.hub import Choice
 from gateway.rest.events.streams import EventStreams
 from gateway.rest.transport.environ import STREAM_SLOT, StreamSlot
@@ -40,7 +40,7 @@ def add_events_api(app: Flask, access: Access, streams: EventStreams) -> None:
         slot: StreamSlot | None = request.environ.get(STREAM_SLOT)
         if request.method == "GET" and slot is not None:
             last_id = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
-            is_allowed = access.keep_checking(request, "viewer")
+            is_allowed = access.keep_checking(request, current_identity(), "viewer")
             slot.put(streams.open(choice, current_sender(), last_id, is_allowed))
         return response
 

@@ -26,7 +26,7 @@ CHECK_INTERVAL_S = 5.0
 class StateFeed:
     """The thread that adds a state when it has changed, and ends streams that are not allowed any more.
 
-    ``states``: functions that return the documents of states. ``is_enrolled``: returns whether a person is, by the id.
+    ``states``: functions that return the documents of states.
     """
 
     def __init__(
@@ -34,12 +34,10 @@ class StateFeed:
         hub: EventHub,
         streams: EventStreams,
         states: Mapping[EventKind, Callable[[], WireModel]],
-        is_enrolled: Callable[[str], bool],
     ) -> None:
         self._hub = hub
         self._streams = streams
         self._states = states
-        self._is_enrolled = is_enrolled
         self._checked_at = -math.inf
         self._last: dict[EventKind, WireModel] = {}
         self._stopping = False
@@ -61,7 +59,7 @@ class StateFeed:
             if self._last.get(kind) != document or not self._hub.has_state(kind):
                 self._last[kind] = document
                 self._hub.set_state(kind, partial(_identity, document))
-        self._hub.keep_people(self._is_enrolled)
+        self._hub.forget_removed()
 
     def _look_and_check(self) -> None:
         self.look()

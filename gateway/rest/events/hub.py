@@ -10,11 +10,12 @@ import re
 import secrets
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.contract.base import WireModel, dump
 from gateway.contract.events import EventKind
+from gateway.contract.names import use_names
 
 MAX_LOGGED = 1000
 """Sightings and forgotten cameras for clients that were away. The oldest ones are dropped."""
@@ -28,6 +29,10 @@ WATCHED_KINDS: frozenset[EventKind] = frozenset({"result", "people", "unknowns",
 _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
 
+FindName = Callable[[str], str | None]
+"""Returns the present name of a person, by the id, or None if nobody with this id is enrolled."""
+
+
 @dataclass(eq=False, slots=True)
 class Entry:
     """An event. ``people``: the ids of the people that it names."""
@@ -37,12 +42,20 @@ class Entry:
     camera: str | None
     people: frozenset[str]
     _write: Callable[[], WireModel]
+    _find_name: FindName
+    _names: Mapping[str, str] = field(default_factory=dict)
     _data: bytes | None = field(default=None)
 
-    def data(self) -> bytes:
-        """Return the document. It is written when the first client reads it."""
-        if self._data is None:
-            self._data = dump(self._write())
+    def data(self) -> bytes | None:
+        """Return the document with the present names. Return None if it names a person who is not enrolled any more.
+
+        It is written when the first client reads it, and again after a person got another name.
+        """
+        names = {slug: name for slug in self.people if (name := self._find_name(slug)) is not None}
+        if len(names) < len(self.people):
+            return None
+        if self._data is None or names != self._names:
+            self._names, self._data = names, dump(use_names(self._write().document(), names))
         return self._data
 
 
@@ -71,10 +84,11 @@ class News:
 class EventHub:
     """The events of this run of the gateway. Safe to use from any thread.
 
-    ``run``: an id of this run: the ids of another run mean nothing now.
+    ``find_name``: of people. ``run``: an id of this run: the ids of another run mean nothing now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, find_name: FindName) -> None:
+        self._find_name = find_name
         self.run = secrets.token_hex(4)
         self.has_listeners = False
         """True if any client listens. If not, nobody adds the states of WATCHED_KINDS."""
@@ -134,10 +148,10 @@ class EventHub:
             # Warnings may name anybody.
             self._drop(lambda each: slug in each.people or each.kind == "health")
 
-    def keep_people(self, is_enrolled: Callable[[str], bool]) -> None:
+    def forget_removed(self) -> None:
         """Drop every event that names a person who is not enrolled any more."""
         with self._lock:
-            self._drop(lambda each: not all(map(is_enrolled, each.people)))
+            self._drop(lambda each: any(self._find_name(slug) is None for slug in each.people))
 
     def forget_camera(self, camera: str) -> None:
         """Drop the states of a camera."""
@@ -178,7 +192,7 @@ class EventHub:
         self, kind: EventKind, write: Callable[[], WireModel], camera: str | None, people: Collection[str]
     ) -> Entry:
         self._number += 1
-        return Entry(self._number, kind, camera, frozenset(people), write)
+        return Entry(self._number, kind, camera, frozenset(people), write, self._find_name)
 
 
 def _after(position: int, entries: Collection[Entry]) -> Iterator[Entry]:

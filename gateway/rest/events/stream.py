@@ -117,7 +117,7 @@ class EventStream:
             yield from self._reset("lost")
             return
         self._position = news.position
-        yield from _join([self._write(each, each.number) for each in self._chosen(news)])
+        yield from _join([self._write(data, each, each.number) for each, data in self._chosen(news)])
 
     def _reset(self, reason: ResetReason) -> Iterator[bytes]:
         """Give a reset and the text of all states."""
@@ -126,14 +126,16 @@ class EventStream:
         entries = self._chosen(news)
         # Only the last one has an id, or else a client that loses its connection in between would never get the others.
         ids = [*[None] * (len(entries) - 1), news.position][: len(entries)]
-        states = [self._write(each, number) for each, number in zip(entries, ids, strict=True)]
+        states = [self._write(data, each, number) for (each, data), number in zip(entries, ids, strict=True)]
         yield from _join([_message("reset", dump(ResetDocument(reason=reason))), *states])
 
-    def _chosen(self, news: News) -> list[Entry]:
-        return [each for each in news.entries if self._choice.includes(each)]
+    def _chosen(self, news: News) -> list[tuple[Entry, bytes]]:
+        """Return the events that the client wants, with their documents."""
+        chosen = [(each, each.data()) for each in news.entries if self._choice.includes(each)]
+        return [(each, data) for each, data in chosen if data is not None]
 
-    def _write(self, entry: Entry, position: int | None) -> bytes:
-        return _message(entry.kind, entry.data(), None if position is None else self._hub.write_id(position))
+    def _write(self, data: bytes, entry: Entry, position: int | None) -> bytes:
+        return _message(entry.kind, data, None if position is None else self._hub.write_id(position))
 
 
 def _message(kind: str, data: bytes, event_id: str | None = None) -> bytes:

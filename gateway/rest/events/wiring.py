@@ -27,7 +27,7 @@ class Events:
     def __init__(
         self, settings: Settings, people: PeopleServices, health: Callable[[], Health], metrics: Metrics
     ) -> None:
-        live, hub = settings.live, EventHub()
+        live, hub = settings.live, EventHub(people.gallery.find_name)
         self.announcer = StreamAnnouncer(hub, UnchangedAnswers(live.unchanged_answer_s, live.most_cameras))
         self.streams = EventStreams(hub, settings.rest.event_streams, metrics)
         self._feed = StateFeed(
@@ -38,7 +38,6 @@ class Events:
                 "unknowns": lambda: _unknowns(people.groups),
                 "health": lambda: write_health(health()),
             },
-            people.gallery.__contains__,
         )
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import request
 
 from gateway.errors import GatewayError
 from gateway.model.audit import AuditEvent
@@ -16,7 +17,7 @@ from gateway.model.caller import REST_CALLER, Caller
 from gateway.rest.access.failed_logins import MAX_FAILURES
 from gateway.rest.access.token_check import USED_INTERVAL_S
 from gateway.rest.description_api import EXAMPLE_BROKER
-from tests.rest.access.examples import BROKER, Site, bearer, code_of
+from tests.rest.access.examples import BROKER, ELSEWHERE, Site, bearer, code_of
 from tests.rest.access.test_failed_logins import Clock
 
 PEOPLE = "/api/v1/people"
@@ -362,3 +363,33 @@ def test_address_of_the_broker_is_shown_to_viewers_only(tmp_path: Path) -> None:
     answers = [site.client().get("/asyncapi.json", headers={"Host": "10.0.0.1", **each}) for each in tokens]
     found = [answer.get_json()["servers"]["broker"]["host"] for answer in answers]
     assert found == [EXAMPLE_BROKER, EXAMPLE_BROKER, BROKER]
+
+
+def test_session_that_ends_before_its_stream_opens_is_not_taken_for_an_open_door(site: Site) -> None:
+    """Regression: if the session ended between the check and the stream, the stream went on for ever."""
+    browser = site.client()
+    csrf = browser.post("/login", json={"token": site.add("phone", "viewer")}).get_json()["csrf"]
+    cookie = browser.get_cookie("facegate_session")
+    assert cookie is not None
+    environ = {"REMOTE_ADDR": ELSEWHERE}
+    headers = {"Cookie": f"{cookie.key}={cookie.value}", "X-CSRF-Token": csrf}
+    with site.app.test_request_context("/api/v1/events", headers=headers, environ_base=environ):
+        identity = site.access.identify(request)
+        assert site.access.keep_checking(request, identity, "viewer")()
+        site.access.log_out(request)
+        assert not site.access.keep_checking(request, identity, "viewer")()
+
+
+def test_token_that_is_revoked_before_its_stream_opens_ends_the_stream(site: Site) -> None:
+    headers, environ = bearer(site.add("phone", "viewer")), {"REMOTE_ADDR": ELSEWHERE}
+    with site.app.test_request_context("/api/v1/events", headers=headers, environ_base=environ):
+        identity = site.access.identify(request)
+        site.tokens.remove("phone")
+        assert not site.access.keep_checking(request, identity, "viewer")()
+
+
+def test_open_stream_without_a_token_goes_on(site: Site) -> None:
+    headers = {"Host": "localhost", "Cookie": "facegate_session=ended"}
+    with site.app.test_request_context("/api/v1/events", headers=headers, environ_base={"REMOTE_ADDR": LOCAL}):
+        identity = site.access.identify(request)
+        assert site.access.keep_checking(request, identity, "viewer")()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,9 +11,15 @@ import pytest
 from gateway.contract.base import WireModel
 from gateway.contract.events import PeopleEventDocument, write_present_event
 from gateway.contract.live import write_event
+from gateway.model import Person
+from gateway.model.people import Likeness
 from gateway.rest.events import hub as module
 from gateway.rest.events.hub import Choice, EventHub
 from tests.rest.events.examples import ADA, GRACE, presence, sighting_event
+
+
+def make_hub(*people: Person) -> EventHub:
+    return EventHub({each.slug: each.name for each in people or (ADA, GRACE)}.get)
 
 
 def people(known: int) -> PeopleEventDocument:
@@ -23,7 +31,7 @@ def add_sighting(hub: EventHub, key: str, camera: str = "porch") -> None:
 
 
 def test_only_the_newest_version_of_a_state_is_read() -> None:
-    hub = EventHub()
+    hub = make_hub()
     for known in range(5):
         hub.set_state("people", partial(people, known))
     (entry,) = hub.news(0).entries
@@ -32,7 +40,7 @@ def test_only_the_newest_version_of_a_state_is_read() -> None:
 
 
 def test_states_and_sightings_are_read_in_their_order() -> None:
-    hub = EventHub()
+    hub = make_hub()
     add_sighting(hub, "s1")
     hub.set_state("people", partial(people, 1))
     add_sighting(hub, "s2")
@@ -50,7 +58,7 @@ def test_document_is_written_when_it_is_first_read_and_only_once() -> None:
         written.append(1)
         return people(1)
 
-    hub = EventHub()
+    hub = make_hub()
     hub.set_state("people", write)
     assert written == []
     (entry,) = hub.news(0).entries
@@ -60,7 +68,7 @@ def test_document_is_written_when_it_is_first_read_and_only_once() -> None:
 
 def test_sightings_beyond_the_limit_are_lost_and_a_client_learns_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LOGGED", 3)
-    hub = EventHub()
+    hub = make_hub()
     for n in range(5):
         add_sighting(hub, f"s{n}")
     assert [each.number for each in hub.news(2).entries] == [3, 4, 5]
@@ -69,18 +77,18 @@ def test_sightings_beyond_the_limit_are_lost_and_a_client_learns_it(monkeypatch:
 
 def test_number_of_states_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_STATES", 3)
-    hub = EventHub()
+    hub = make_hub()
     for n in range(5):
         hub.set_state("present", partial(write_present_event, presence(f"cam{n}")), f"cam{n}")
     assert [each.camera for each in hub.states().entries] == ["cam2", "cam3", "cam4"]
 
 
 def test_id_of_another_run_or_of_the_future_is_unknown() -> None:
-    hub = EventHub()
+    hub = make_hub()
     hub.set_state("people", partial(people, 1))
     assert hub.read_id(hub.write_id(1)) == 1
     for text in (
-        EventHub().write_id(1),
+        make_hub().write_id(1),
         hub.write_id(2),
         "",
         "1",
@@ -93,7 +101,8 @@ def test_id_of_another_run_or_of_the_future_is_unknown() -> None:
 
 
 def test_nothing_names_a_person_who_was_removed() -> None:
-    hub = EventHub()
+    names = {each.slug: each.name for each in (ADA, GRACE)}
+    hub = EventHub(names.get)
     hub.set_state("present", partial(write_present_event, presence("porch", ADA)), "porch", [ADA.slug])
     hub.set_state("present", partial(write_present_event, presence("yard", GRACE)), "yard", [GRACE.slug])
     hub.set_state("health", partial(people, 1))
@@ -101,12 +110,43 @@ def test_nothing_names_a_person_who_was_removed() -> None:
     hub.forget_person(ADA.slug)
     # The warnings of the health document may name anybody.
     assert [(each.kind, each.camera) for each in hub.news(0).entries] == [("present", "yard")]
-    hub.keep_people(lambda slug: slug != GRACE.slug)
+    del names[GRACE.slug]
+    hub.forget_removed()
     assert hub.news(0) == module.News((), 4)
 
 
+def test_event_that_names_a_removed_person_is_not_written_before_it_is_dropped() -> None:
+    """Regression: for up to a second after an erasure, a client that continued got the name."""
+    names = {each.slug: each.name for each in (ADA, GRACE)}
+    hub = EventHub(names.get)
+    add_sighting(hub, "s1")
+    (entry,) = hub.news(0).entries
+    assert entry.data() is not None
+    del names[ADA.slug]
+    assert entry.data() is None
+
+
+def test_stored_events_have_the_present_names() -> None:
+    """Regression: a client that continued got the name of before a rename."""
+    names = {each.slug: each.name for each in (ADA, GRACE)}
+    hub = EventHub(names.get)
+    event = sighting_event("s1", "porch", ADA)
+    sighting = replace(event.sighting, candidates=(Likeness(GRACE, 0.5, 0.5), Likeness(ADA, 0.4, 0.4)))
+    changed = replace(event, sighting=sighting, previous=GRACE)
+    hub.add("sighting", partial(write_event, changed), "porch", [ADA.slug, GRACE.slug])
+    hub.set_state("present", partial(write_present_event, presence("porch", GRACE)), "porch", [GRACE.slug])
+    news, before = hub.news(0).entries, [ADA.name, GRACE.name]
+    assert [[name.encode() in (each.data() or b"") for name in before] for each in news] == [[True] * 2, [False, True]]
+    names.update({ADA.slug: "Augusta", GRACE.slug: "Amazing Grace"})
+    written, present = (json.loads(each.data() or b"") for each in news)
+    assert (written["name"], written["previous"]["name"]) == ("Augusta", "Amazing Grace")
+    assert [each["name"] for each in written["candidates"]] == ["Amazing Grace", "Augusta"]
+    assert [each["name"] for each in present["people"]] == ["Amazing Grace"]
+    assert (written["camera"], written["sighting"]) == ("porch", "s1")
+
+
 def test_states_that_nobody_updates_are_dropped_with_the_last_listener() -> None:
-    hub = EventHub()
+    hub = make_hub()
     hub.set_listening(True)
     hub.set_state("people", partial(people, 1))
     hub.set_state("present", partial(write_present_event, presence("porch")), "porch")
@@ -116,7 +156,7 @@ def test_states_that_nobody_updates_are_dropped_with_the_last_listener() -> None
 
 
 def test_camera_that_was_forgotten_has_no_state() -> None:
-    hub = EventHub()
+    hub = make_hub()
     for camera in ("porch", "yard"):
         hub.set_state("present", partial(write_present_event, presence(camera)), camera)
     hub.forget_camera("porch")
@@ -124,7 +164,7 @@ def test_camera_that_was_forgotten_has_no_state() -> None:
 
 
 def test_choice_by_kind_and_by_camera() -> None:
-    hub = EventHub()
+    hub = make_hub()
     hub.set_state("people", partial(people, 1))
     add_sighting(hub, "s1", "porch")
     add_sighting(hub, "s2", "yard")

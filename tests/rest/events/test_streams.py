@@ -40,11 +40,11 @@ class Site:
         self.port = free_port()
         self.tokens = SqliteTokens(folder / "access.sqlite")
         settings = RestSettings.model_validate({"port": self.port, "threads": 1, "event_streams": MOST, **rest})
-        self.hub = EventHub()
+        self.names = {each.slug: each.name for each in (ADA, GRACE)}
+        self.hub = EventHub(self.names.get)
         self.streams = EventStreams(self.hub, settings.event_streams)
         self.people = PeopleEventDocument(known=2, revision=1)
-        self.enrolled = {ADA.slug, GRACE.slug}
-        self.feed = StateFeed(self.hub, self.streams, {"people": lambda: self.people}, self.enrolled.__contains__)
+        self.feed = StateFeed(self.hub, self.streams, {"people": lambda: self.people})
         metrics, limits = Metrics(), LimitSettings()
         access = Access(settings, self.tokens, metrics)
         app = create_app(_refuse, lambda: HEALTH, metrics, limits, access=access, streams=self.streams)
@@ -289,15 +289,32 @@ def test_erased_person_is_named_to_no_client_that_continues(site: Site, listen: 
     assert listen("?kind=sighting", **{"Last-Event-ID": begin}).next().data["sighting"] == "s3"
 
 
+def test_client_that_continues_gets_the_present_names_and_nobody_who_was_erased(site: Site, listen: Any) -> None:
+    """Regression: stored sightings kept the names of before a rename, and those of an erased person for a second."""
+    first = listen("?kind=sighting")
+    assert first.next().kind == "reset"
+    for n in range(2):
+        site.add_sighting(f"s{n}")
+    begin = first.next_of("sighting").id
+    first.close()
+    site.names[ADA.slug] = "Augusta Ada King"
+    again = listen("?kind=sighting", **{"Last-Event-ID": begin}).next()
+    assert (again.data["sighting"], again.data["name"]) == ("s1", "Augusta Ada King")
+    del site.names[ADA.slug]
+    site.hub.add("sighting", partial(write_event, sighting_event("s3", "porch", GRACE)), "porch", [GRACE.slug])
+    after = listen("?kind=sighting", **{"Last-Event-ID": begin}).next()
+    assert (after.data["sighting"], after.data["name"]) == ("s3", GRACE.name)
+
+
 def test_states_are_read_only_while_a_client_listens(tmp_path: Path) -> None:
-    hub = EventHub()
+    hub = EventHub(lambda _: None)
     streams, reads = EventStreams(hub, 1), threading.Semaphore(0)
 
     def read() -> PeopleEventDocument:
         reads.release()
         return PeopleEventDocument(known=1, revision=1)
 
-    feed = StateFeed(hub, streams, {"people": read}, lambda _: True)
+    feed = StateFeed(hub, streams, {"people": read})
     feed.start()
     try:
         assert not reads.acquire(timeout=0.1)
