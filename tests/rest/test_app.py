@@ -260,14 +260,46 @@ def test_idle_clients_do_not_delay_others(rest_url: str) -> None:
 
 def test_request_is_logged_at_debug_without_its_picture(rest_url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "gateway.rest.request_log")
-    headers = {"Cookie": "session=geheim", "X-CSRF-Token": "geheim", "X-Camera": "porch"}
+    headers = {"User-Agent": "porch camera", "X-Camera": "porch"}
     files = {"file": ("picture.jpg", frame("obama_1"), "image/jpeg")}
-    requests.post(f"{rest_url}/face_rec?csrf=geheim&face_locations=true", files=files, headers=headers, timeout=WAIT_S)
-    assert "POST /face_rec?csrf=<secret>&face_locations=true" in caplog.text
-    assert "X-Camera: porch" in caplog.text
+    requests.post(f"{rest_url}/face_rec?face_locations=true", files=files, headers=headers, timeout=WAIT_S)
+    assert "POST /face_rec?face_locations=<value>" in caplog.text
+    assert "User-Agent: porch camera" in caplog.text
+    assert "X-Camera: <value>" in caplog.text
     assert "picture.jpg (image/jpeg)\n<image raw data>" in caplog.text
-    assert "geheim" not in caplog.text
     assert len(caplog.text) < 5_000
+
+
+@pytest.mark.parametrize("path", ["/face_rec", "/v1/vision/face", "/api/v1/people", "/nothing"])
+@pytest.mark.parametrize("method", ["GET", "POST", "BREW"])
+@pytest.mark.parametrize("denied", [False, True])
+def test_no_password_of_a_request_is_in_any_log(
+    rest_url: str, caplog: pytest.LogCaptureFixture, path: str, method: str, denied: bool
+) -> None:
+    """Regression: at DEBUG, the query of a request was logged, with the api_key that clients of DeepStack may send."""
+    caplog.set_level(logging.DEBUG)
+    query = "api_key=Geheim1&csrf=Geheim2&token=Geheim3&Geheim4&a%70i_key=Geheim5&search=Geheim6"
+    headers = {
+        "Cookie": "session=Geheim8",
+        "Proxy-Authorization": "Geheim9",
+        "Referer": f"{rest_url}/face_rec?{query}",
+        "X-Api-Key": "Geheim10",
+        "X-CSRF-Token": "Geheim11",
+    }
+    if denied:
+        headers |= {"Authorization": "Geheim7", "X-Original-URL": f"/?{query}"}
+    bodies: list[dict[str, Any]] = [
+        {"data": "api_key=Geheim12", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+        {"data": {"api_key": "Geheim13"}},
+        {"files": {"api_key": (None, "Geheim14")}},
+        {"json": {"api_key": "Geheim15"}},
+    ]
+    for body in bodies if method == "POST" else [{}]:
+        sent = {**body, "headers": {**headers, **body.get("headers", {})}}
+        requests.request(method, f"{rest_url}{path}?{query}", timeout=WAIT_S, **sent)
+    lines = [each for each in caplog.records if not each.name.startswith("urllib3")]
+    assert any(each.name.startswith("gateway.rest") for each in lines)
+    assert [text for each in lines if "Geheim" in (text := each.getMessage() + str(each.exc_text))] == []
 
 
 def _fail(*_: object, **__: object) -> Any:
