@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flask import Request
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, TooLarge
 from gateway.rest.body import boundary_of, read_body
-from gateway.rest.forms import Part
+from gateway.rest.forms import MAX_PARTS, Part
 from gateway.rest.pictures import decode_if_base64
 
 URL_ENCODED = "application/x-www-form-urlencoded"
@@ -21,18 +21,20 @@ MAX_URL_ENCODED_BYTES = 65_536
 
 KEY_FIELD = "api_key"
 
-MAX_KEY_TRIES = 16
-"""Places in a body that may be the field with the key, of which each is looked at."""
-
 MAX_HEAD_BYTES = 1_024
-"""The most bytes from the beginning of a part to the name in its headers."""
+"""The most bytes of the headers of a part that may be the one with the key."""
 
-_BLANK_LINE = re.compile(rb"\n\r?\n")
+MAX_KEY_BYTES = 200
+"""The most bytes of a key. A token has some 50."""
 
-_KEY_PART = re.compile(
-    rb"[\s;]name=\"?api_key\"?[^\r\n]{0,200}\r?\n(?:[^\r\n]{1,200}\r?\n){0,4}\r?\n((?!--)[^\r\n]{0,200})\r?\n"
-)
-"""The end of a part's Content-Disposition, up to four further headers, and the content, which is one line.
+_LINE_END = re.compile(rb"[ \t]*\r?\n")
+_HEAD_END = re.compile(rb"\n\r?\n")
+
+_KEY_NAME = re.compile(rb"[\s;]name=(?:\"api_key\"|api_key(?=[\s;]|$))")
+"""The name of the key in the headers of its part. Some clients leave out the quotes."""
+
+_KEY = re.compile(rb"((?!--)[^\r\n]{0,%d})\r?\n" % MAX_KEY_BYTES)
+"""The content of a part that has one line.
 
 Some clients leave out the line of an empty content. Then the next one begins with ``--``.
 """
@@ -94,45 +96,63 @@ class DeepStackForm:
 
 
 def read_key(request: Request) -> str:
-    """Return the token in the form of a request, or "". Raise BadRequest.
+    """Return the token in the form of a request, or "". Raise BadRequest or TooLarge.
 
     The form is not taken apart: that takes a second for 75 MB, and the sender of the request is not known yet.
     """
     if request.mimetype == URL_ENCODED:
-        return _read_url_encoded(request).get(KEY_FIELD, "").strip()
+        # Raises BadRequest for a large form.
+        _read_url_encoded(request)
+        return _single_key([each.strip() for each in request.form.getlist(KEY_FIELD)])
     return find_key(request.get_data(cache=True), boundary_of(request))
 
 
 def find_key(body: bytes, boundary: str | None = None) -> str:
-    """Return the content of the part ``api_key`` in a body, or "" if there is none.
+    """Return the content of the part ``api_key`` in a body, or "" if there is none. Raise BadRequest or TooLarge.
 
     ``boundary``: from the Content-Type; None takes it from the body's first line.
     """
-    name, line = KEY_FIELD.encode(), _boundary_line(body, boundary)
-    place = -1
-    for _ in range(MAX_KEY_TRIES):
-        place = body.find(name, place + 1)
-        if place < 0:
-            break
-        # The name may have quotes. Before it stands ``name=``, after a space or a semicolon.
-        for begin in (place - len(' name="'), place - len(" name=")):
-            if begin >= 0 and (found := _KEY_PART.match(body, begin)) and _is_in_head(body, line, begin):
-                return found[1].decode("latin-1").strip()
-    return ""
+    keys = []
+    for start in _part_starts(body, _boundary_line(body, boundary)):
+        head_end = _HEAD_END.search(body, start, start + MAX_HEAD_BYTES)
+        if head_end is not None and _KEY_NAME.search(body, start, head_end.start()):
+            found = _KEY.match(body, head_end.end())
+            keys.append(found[1].decode("latin-1").strip() if found else "")
+    return _single_key(keys)
+
+
+def _single_key(keys: Sequence[str]) -> str:
+    # Another program on the way may read another one of them.
+    if len(keys) > 1:
+        raise BadRequest(f"the form has {len(keys)} fields {KEY_FIELD}: send one, with the token")
+    return keys[0] if keys else ""
 
 
 def _boundary_line(body: bytes, boundary: str | None) -> bytes:
     """Return the line before each part of a form, or b"" if the body has none."""
-    line = b"--" + boundary.encode("latin-1", "replace") if boundary else body[:MAX_HEAD_BYTES].partition(b"\n")[0]
-    line = line.rstrip()
-    return line if line.startswith(b"--") and line in body else b""
+    stated = b"--" + boundary.encode("latin-1", "replace") if boundary else b""
+    # With a wrong boundary the form is refused later. Then its error explains more than a missing key.
+    if not stated or stated not in body:
+        stated = body[:MAX_HEAD_BYTES].partition(b"\n")[0].rstrip()
+    return stated if stated.startswith(b"--") else b""
 
 
-def _is_in_head(body: bytes, line: bytes, place: int) -> bool:
-    """Return whether a place is in the headers of a part. A picture may contain the same text."""
-    # Without boundaries the form is refused later. Then its error explains more than a missing key.
-    start = body.rfind(line, max(0, place - MAX_HEAD_BYTES), place)
-    return not line or (start >= 0 and _BLANK_LINE.search(body, start, place) is None)
+def _part_starts(body: bytes, line: bytes) -> Iterator[int]:
+    """Give the places behind the lines before the parts. Raise TooLarge for more such lines than a form may have."""
+    if not line:
+        return
+    separator = b"\n" + line
+    place = -1 if body.startswith(line) else body.find(separator)
+    # The last such line ends the form.
+    for _ in range(MAX_PARTS + 1):
+        start = place + len(separator)
+        if _LINE_END.match(body, start):
+            yield start
+        elif body.startswith(b"--", start):
+            return
+        if (place := body.find(separator, start)) < 0:
+            return
+    raise TooLarge(f"the form has more than {MAX_PARTS} parts")
 
 
 def read_deepstack_form(request: Request) -> DeepStackForm:

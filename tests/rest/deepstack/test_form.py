@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 from flask import Flask, request
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, TooLarge
 from gateway.rest.deepstack.form import (
     MAX_URL_ENCODED_BYTES,
     URL_ENCODED,
     DeepStackForm,
     find_key,
     read_deepstack_form,
+    read_key,
 )
+from gateway.rest.forms import MAX_PARTS
 from tests.support import frame
 
 PICTURE = frame("obama_1")
@@ -95,6 +97,7 @@ def test_other_bodies_are_refused(body: bytes, content_type: str, reason: str) -
         'Content-Disposition: form-data; name="api_key"\r\nContent-Type: text/plain; charset=utf-8',
         "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=api_key",
         'Content-Disposition: form-data;name="api_key"; x="y"',
+        'Content-Disposition: form-data; x="y"; name=api_key; z=1',
     ],
 )
 @pytest.mark.parametrize("newline", ["\r\n", "\n"])
@@ -117,10 +120,48 @@ def test_key_is_found_without_reading_the_form(head: str, newline: str) -> None:
         b'filename="api_key"\r\n\r\nx\r\n',
         b' name="my_api_key"\r\n\r\nx\r\n',
         b"api_key" * 100 + b' name="api_key"\r\n\r\nx\r\n',
+        b'--x\r\nA: b; name="api_key2"\r\n\r\nfacegate_x\r\n--x--\r\n',
+        b"--x\r\nA: b; name=api_key2\r\n\r\nfacegate_x\r\n--x--\r\n",
+        b'--x\r\nA: b; name="api_key"\r\n\r\n' + b"x" * 300 + b"\r\n--x--\r\n",
+        b'--x\r\nA: b; name="a"\r\n\r\n1\r\n--x--\r\nA: b; name="api_key"\r\n\r\nfacegate_x\r\n',
+        b'--x\r\nA: b; name="file"\r\n\r\n--xy\r\nA: b; name="api_key"\r\n\r\nfacegate_x\r\n--x--\r\n',
     ],
 )
 def test_body_without_a_key_has_none(body: bytes) -> None:
     assert find_key(body) == ""
+
+
+def part(name: str, content: str) -> bytes:
+    return f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{content}\r\n'.encode()
+
+
+@pytest.mark.parametrize("boundary", [None, "x", "y"])
+@pytest.mark.parametrize("name", ["note", "my api_key", "api_key_of_yesterday"])
+def test_key_is_found_behind_texts_that_contain_its_name(name: str, boundary: str | None) -> None:
+    """Regression: texts with this word hid the key behind them."""
+    texts = part(name, "api_key " * 1_000 + ' name="api_key"') * (MAX_PARTS - 1)
+    assert find_key(texts + part("api_key", "facegate_x") + b"--x--\r\n", boundary) == "facegate_x"
+
+
+@pytest.mark.parametrize("count", [2, MAX_PARTS])
+def test_form_with_several_keys_is_refused(count: int) -> None:
+    """Regression: 16 fields with this name hid the key behind them, and of two the first one was taken."""
+    with pytest.raises(BadRequest, match=f"the form has {count} fields api_key: send one, with the token"):
+        find_key(part("api_key", "facegate_x") * count + b"--x--\r\n")
+    with (
+        Flask(__name__).test_request_context(
+            "/", method="POST", data="&".join(["api_key=facegate_x"] * count), content_type=URL_ENCODED
+        ),
+        pytest.raises(BadRequest, match=f"the form has {count} fields api_key"),
+    ):
+        read_key(request)
+
+
+def test_form_with_too_many_parts_is_refused_before_its_sender_is_known() -> None:
+    with pytest.raises(TooLarge, match="more than 16 parts"):
+        find_key(part("note", "") * (MAX_PARTS + 1) + part("api_key", "facegate_x") + b"--x--\r\n")
+    with pytest.raises(TooLarge):
+        find_key(b"--x\n" * 1_000_000)
 
 
 @pytest.mark.parametrize("boundary", [None, "x"])
