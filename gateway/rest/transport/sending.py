@@ -16,6 +16,10 @@ SEND_S = 30.0
 """The longest time in which a client may read nothing of its response."""
 
 
+SERVER_HEADERS = frozenset({"date", "server"})
+"""The headers that uvicorn adds to each response. Flask adds a date of its own to some."""
+
+
 class BridgeResponse(Response):
     """A response of Flask. ``endless``: its body, if that is a stream."""
 
@@ -54,7 +58,11 @@ async def send_stream(response: Response, stream: Stream, receive: Receive, send
 
 
 def _start(response: Response) -> Message:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers
+        if name.lower() not in SERVER_HEADERS
+    ]
     return {"type": "http.response.start", "status": response.status_code, "headers": headers}
 
 
