@@ -17,7 +17,7 @@ from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.integrations.picture_sources import PictureSources
 from gateway.live.announcer import Announcers
-from gateway.live.switch_events import record_switches
+from gateway.live.switch_events import ALL_CAMERAS_DETAIL, record_switches
 from gateway.live.switches import Switches
 from gateway.live.unfollowed import UnfollowedCameras
 from gateway.live.wiring import LiveParts, build_live
@@ -120,6 +120,7 @@ class Gateway:
             self.people, vision, self.changes, self.reads, self.health, self.live, known_cameras, keep_admin=keep
         )
         events = self.people.audit.events
+        events.keep_places([ALL_CAMERAS_DETAIL, *settings.configured_cameras, *known_cameras])
         self.service = Service(
             recognition=recognition,
             administration=administration,

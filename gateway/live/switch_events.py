@@ -7,6 +7,9 @@ from collections.abc import Callable
 from gateway.model.audit import AuditEvent, RecordEvent
 from gateway.model.caller import SWITCH_CALLER
 
+ALL_CAMERAS_DETAIL = "all cameras"
+"""The detail of an event about the switch for all cameras."""
+
 SetEnabled = Callable[["str | None", bool], None]
 
 
@@ -20,6 +23,6 @@ def record_switches(set_enabled: SetEnabled, record: RecordEvent) -> SetEnabled:
         set_enabled(camera, on)
         action = "cameras/enable" if on else "cameras/disable"
         # Anybody with access to the topics can repeat this at any rate, so that it is an event that is counted.
-        record(AuditEvent(SWITCH_CALLER, action, "done", detail=camera or "all cameras"))
+        record(AuditEvent(SWITCH_CALLER, action, "done", detail=camera or ALL_CAMERAS_DETAIL))
 
     return switch

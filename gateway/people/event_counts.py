@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from gateway.model.audit import AuditEvent
-from gateway.model.caller import Caller, Interface, Role
+from gateway.model.caller import SWITCH_CALLER, Caller, Interface, Role
 
 REPEAT_INTERVAL_S = 3_600.0
 """The time between two lines about equal events. The first event gets its line immediately."""
@@ -18,12 +19,15 @@ MAX_KINDS_PER_CALLER = 20
 """The number of different events of one named caller within an hour that get lines of their own."""
 
 MAX_KINDS_PER_GROUP = 60
-"""The same for all named callers of one interface and one role, and for those without a name."""
+"""The same for all named callers of one interface and one role, for those without a name, and for real cameras."""
+
+MAX_PLACES = 500
+"""The number of cameras that always have a line with their name."""
 
 OTHERS = "others"
 """The action of a line about all events of a caller, or of a group, over these limits."""
 
-Group = tuple[Interface, Role, bool]
+Group = tuple[Interface, Role, bool, bool]
 
 WriteEvents = Callable[[Mapping[AuditEvent, int]], bool]
 """Writes events with their numbers to the audit. Returns whether they are on the disk."""
@@ -56,6 +60,14 @@ class EventCounts:
         self._counts: dict[AuditEvent, _Count] = {}
         # The numbers of different events of each caller and of each group.
         self._kinds: Counter[Caller | Group] = Counter()
+        self._real_cameras: frozenset[str] = frozenset()
+
+    def keep_places(self, cameras: Iterable[str]) -> None:
+        """Keep lines with their names for these cameras, the first MAX_PLACES of them.
+
+        Any client of an open broker can make up names of cameras. These are counted apart.
+        """
+        self._real_cameras = frozenset(islice(dict.fromkeys(cameras), MAX_PLACES))
 
     def record(self, event: AuditEvent, /) -> None:
         """Count an event. ``write_due`` writes it."""
@@ -71,13 +83,15 @@ class EventCounts:
         # Each caller and each group has a share of its own, so that nobody displaces the events of others.
         if event.caller.name is not None and self._kinds[event.caller] >= MAX_KINDS_PER_CALLER:
             return AuditEvent(event.caller, OTHERS, event.outcome)
-        if self._kinds[_group(event.caller)] >= MAX_KINDS_PER_GROUP:
-            return AuditEvent(replace(event.caller, name=None), OTHERS, event.outcome)
-        return event
+        if self._kinds[self._group(event)] < MAX_KINDS_PER_GROUP:
+            return event
+        if self._is_of_real_camera(event):
+            return AuditEvent(event.caller, OTHERS, event.outcome, detail="" if event.caller.name else event.detail)
+        return AuditEvent(replace(event.caller, name=None), OTHERS, event.outcome)
 
     def _put(self, event: AuditEvent, count: _Count) -> None:
         if event not in self._counts:
-            self._kinds.update((event.caller, _group(event.caller)))
+            self._kinds.update((event.caller, self._group(event)))
         self._counts[event] = count
 
     def write_due(self) -> None:
@@ -105,7 +119,13 @@ class EventCounts:
             for event, count in lasting.items():
                 self._put(event, count)
 
+    def _group(self, event: AuditEvent) -> Group:
+        """Return the group of an event. Callers without a name, and real cameras, have groups of their own."""
+        caller = event.caller
+        return caller.interface, caller.role, caller.name is None, self._is_of_real_camera(event)
 
-def _group(caller: Caller) -> Group:
-    """Return the group of a caller. Callers without a name, such as strangers, are not in the group of the others."""
-    return caller.interface, caller.role, caller.name is None
+    def _is_of_real_camera(self, event: AuditEvent) -> bool:
+        if event.caller.role == "camera":
+            return event.caller.name in self._real_cameras
+        # A message that switches a camera does not tell who sent it. Its event has the camera as detail.
+        return event.caller == SWITCH_CALLER and event.detail in self._real_cameras

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from gateway.live.switch_events import ALL_CAMERAS_DETAIL
 from gateway.model.audit import AuditEvent
-from gateway.model.caller import Caller, camera_caller
+from gateway.model.caller import SWITCH_CALLER, Caller, camera_caller
 from gateway.people import event_counts
 from gateway.people.event_counts import (
     MAX_KINDS_PER_CALLER,
     MAX_KINDS_PER_GROUP,
+    MAX_PLACES,
     OTHERS,
     REPEAT_INTERVAL_S,
     EventCounts,
@@ -112,6 +114,54 @@ def test_flood_of_one_caller_displaces_no_event_of_others(clock: Clock) -> None:
         (AuditEvent(PHONE, OTHERS, "refused"), 5_000 - MAX_KINDS_PER_CALLER),
         *((event, 1) for event in displaced),
     ]
+
+
+def test_made_up_cameras_displace_no_refusal_of_a_real_one(clock: Clock) -> None:
+    """Regression: made-up names used up the kinds of all cameras, and a refused camera had no line with its name."""
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    real = [f"camera{number}" for number in range(2 * MAX_KINDS_PER_GROUP)]
+    counts.keep_places(["porch", *real])
+    for number in range(5_000):
+        counts.record(AuditEvent(camera_caller(f"made_up{number}"), "enroll", "refused"))
+    refusals = [AuditEvent(camera_caller("porch"), "enroll", "refused", "alice")]
+    refusals += [AuditEvent(camera_caller(name), "enroll", "refused") for name in real]
+    for event in refusals:
+        counts.record(event)
+    counts.write_due()
+    lines = audit.lines[MAX_KINDS_PER_GROUP:]
+    assert lines[0] == (AuditEvent(Caller("mqtt", None, "camera"), OTHERS, "refused"), 5_000 - MAX_KINDS_PER_GROUP)
+    assert lines[1 : MAX_KINDS_PER_GROUP + 1] == [(event, 1) for event in refusals[:MAX_KINDS_PER_GROUP]]
+    # Beyond the limit of their group too, each real camera has a line with its name.
+    beyond = [AuditEvent(each.caller, OTHERS, "refused") for each in refusals[MAX_KINDS_PER_GROUP:]]
+    assert lines[MAX_KINDS_PER_GROUP + 1 :] == [(event, 1) for event in beyond]
+
+
+def test_real_camera_is_not_switched_off_behind_made_up_names(clock: Clock) -> None:
+    """Regression: after 60 switches of made-up cameras, no line named the camera that was switched off."""
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    real = [ALL_CAMERAS_DETAIL, *(f"camera{number}" for number in range(MAX_KINDS_PER_GROUP))]
+    counts.keep_places(real)
+    for number in range(5_000):
+        counts.record(AuditEvent(SWITCH_CALLER, "cameras/disable", "done", detail=f"made_up{number}"))
+    for camera in real:
+        counts.record(AuditEvent(SWITCH_CALLER, "cameras/disable", "done", detail=camera))
+    counts.write_due()
+    lines = [(event.action, event.detail) for event, _ in audit.lines[MAX_KINDS_PER_GROUP:]]
+    named = [("cameras/disable", camera) for camera in real[:MAX_KINDS_PER_GROUP]]
+    assert lines == [(OTHERS, ""), *named, (OTHERS, real[-1])]
+
+
+def test_number_of_cameras_with_a_place_is_bounded() -> None:
+    audit = AuditRecord()
+    counts = EventCounts(audit.write)
+    counts.keep_places(f"camera{number}" for number in range(MAX_PLACES + 5_000))
+    for number in range(MAX_PLACES + 5_000):
+        counts.record(AuditEvent(camera_caller(f"camera{number}"), "enroll", "refused"))
+    counts.write_due()
+    # All that have a place, and of the others those within the limit of their group and the one line after it.
+    assert len(audit.lines) == MAX_PLACES + MAX_KINDS_PER_GROUP + 1
 
 
 def test_callers_get_their_shares_back_after_an_hour(clock: Clock) -> None:
