@@ -37,8 +37,10 @@ class FairQueue:
     # ahead, and waits until the clock has caught up.
     #
     # An idle lane cannot save up worker time: it starts again at the clock. No lane waits for ever, because all work
-    # moves the clock. A new lane counts as served ``limits.requests`` turns ago, and no lane counts as served earlier.
-    # So a sender that always uses new names is not preferred for longer than that.
+    # moves the clock. A new lane counts as served ``limits.requests`` turns ago. So a sender that always uses new names
+    # is not preferred for longer than that. A known lane counts as served at most twice as many turns ago: lanes that
+    # always wait may be served less often than every ``limits.requests`` turns, and a lane with rare requests comes
+    # before them.
 
     def __init__(
         self, limits: QueueLimits, metrics: Metrics, *, workers: int, clock: Callable[[], float] = time.monotonic
@@ -159,7 +161,8 @@ class FairQueue:
         self._lanes[lane.name] = lane
         self._lanes.move_to_end(lane.name)
         if lane.name not in self._waiting:
-            lane.turn = max(lane.turn, self._turn - self._limits.requests)
+            turns = 2 * self._limits.requests if lane.turn else self._limits.requests
+            lane.turn = max(lane.turn, self._turn - turns)
             self._waiting[lane.name] = lane
 
     def _remove_if_empty(self, *lanes: Lane) -> None:

@@ -98,6 +98,21 @@ def test_lane_with_rare_requests_is_served_before_a_flooding_lane(queue: FairQue
     assert take_all_lanes(queue) == ["quiet", "flood", "flood"]
 
 
+def test_lane_with_rare_requests_is_served_before_many_flooding_lanes(queue: FairQueue) -> None:
+    """Regression: beside 20 floods a rare request waited for up to half a second, for other floods to be served."""
+    put_jobs(queue, job("quiet"))
+    assert take_all_lanes(queue) == ["quiet"]
+    floods = [f"flood{n}" for n in range(10)]
+    put_jobs(queue, *(job(name, live=True) for name in floods))
+    for name in 2 * floods:
+        taken = take_job(queue)
+        assert taken.lane == name
+        queue.finish(taken)
+        put_jobs(queue, job(name, live=True))
+    put_jobs(queue, job("quiet"))
+    assert take_all_lanes(queue) == ["quiet", *floods]
+
+
 def test_lane_is_served_in_spite_of_ever_new_lanes(queue: FairQueue) -> None:
     put_jobs(queue, job("steady"))
     assert take_all_lanes(queue) == ["steady"]
