@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support import ROOT
 
 HEADLESS = re.compile(
@@ -45,14 +43,21 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
                 yield each.lineno, value.value.strip()
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=name_of)
-def test_docstrings_begin_with_a_noun_or_an_imperative(path: Path) -> None:
-    headless = [f"{path}:{line}: {text[:80]}" for line, text in docstrings(path) if HEADLESS.match(text)]
-    assert headless == []
+def test_docstrings_begin_with_a_noun_or_an_imperative() -> None:
+    headless = [
+        f"{name_of(path)}:{line}: {text[:80]}"
+        for path in (*SOURCES, *TESTS)
+        for line, text in docstrings(path)
+        if HEADLESS.match(text)
+    ]
+    assert not headless, "\n".join(headless)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_private_word_is_used(path: Path) -> None:
-    lines = enumerate(path.read_text().splitlines(), 1)
-    private = [f"{path}:{n}: {line.strip()}" for n, line in lines if PRIVATE_WORDS.search(ALLOWED.sub("", line))]
-    assert private == []
+def test_no_private_word_is_used() -> None:
+    private = [
+        f"{name_of(path)}:{n}: {line.strip()}"
+        for path in SOURCES
+        for n, line in enumerate(path.read_text().splitlines(), 1)
+        if PRIVATE_WORDS.search(ALLOWED.sub("", line))
+    ]
+    assert not private, "\n".join(private)
