@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from gateway.app import Gateway, running
 from gateway.config import Settings
 from tests.support import (
     KNOWN_FACES,
+    PROCESS,
+    PROCESSES,
     SHARED,
     Broker,
     Client,
@@ -50,6 +54,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Before pytest-xdist starts its processes, which inherit the folder.
     models_folder()
+    # Many containers set this variable. Each process of the tests would then compile all modules that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Let each process of pytest-xdist begin with another folder: it then compiles what the others need later."""
+    report = yield
+    if collector.path == TESTS and report.result:
+        start = len(report.result) * PROCESS // PROCESSES
+        report.result = report.result[start:] + report.result[:start]
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,7 +78,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _is_slow(item):
             item.add_marker("slow")
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow_files)
+    # All processes need the same order.
+    items.sort(key=lambda item: (item.path not in slow_files, item.path))
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -43,11 +43,11 @@ def frame(name: str) -> bytes:
     return (FRAMES / f"{name}.jpg").read_bytes()
 
 
-_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-"""The number of test processes of pytest-xdist. Each of them uses other ports."""
+PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""The number of this process of pytest-xdist, and of all of them. Each of them uses other ports."""
 
-_MINE = range(10_000 + _PROCESS, 32_000, _PROCESSES)
+_MINE = range(10_000 + PROCESS, 32_000, PROCESSES)
 _PORTS = iter(random.sample(_MINE, len(_MINE)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import PIL.Image
@@ -28,32 +28,33 @@ def grey_16() -> bytes:
 
 EXIF_ON_ITS_SIDE = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 
-PICTURES: Mapping[str, bytes] = {
-    "a JPEG": encoded("JPEG"),
-    "a progressive JPEG": encoded("JPEG", progressive=True),
-    "a grey JPEG": encoded("JPEG", "L"),
-    "a JPEG with four colours": encoded("JPEG", "CMYK"),
-    "a JPEG with rare sampling": encoded("JPEG", subsampling="4:1:1"),
-    "a JPEG on its side": encoded("JPEG", exif=EXIF_ON_ITS_SIDE),
-    "a JPEG of two pictures": encoded("MPO", save_all=True),
-    "a part of a JPEG": encoded("JPEG")[:20_000],
-    "a damaged JPEG": encoded("JPEG")[:5_000] + b"\xff\xd9" * 50,
-    "a PNG": encoded("PNG"),
-    "a PNG with a palette": encoded("PNG", "P"),
-    "a PNG with transparency": encoded("PNG", "RGBA"),
-    "a PNG of two colours": encoded("PNG", "1"),
-    "a PNG of 16 bits": grey_16(),
-    "a part of a PNG": encoded("PNG")[:20_000],
-    "a WebP": encoded("WEBP"),
-    "a lossless WebP": encoded("WEBP", lossless=True),
-    "a WebP with transparency": encoded("WEBP", "RGBA"),
-    "a part of a WebP": encoded("WEBP")[:5_000],
-    "a GIF": encoded("GIF", "P"),
-    "a BMP": encoded("BMP"),
-    "a TIFF": encoded("TIFF"),
-    "text": b"no picture",
-    "nothing": b"",
+PICTURES: Mapping[str, Callable[[], bytes]] = {
+    "a JPEG": lambda: encoded("JPEG"),
+    "a progressive JPEG": lambda: encoded("JPEG", progressive=True),
+    "a grey JPEG": lambda: encoded("JPEG", "L"),
+    "a JPEG with four colours": lambda: encoded("JPEG", "CMYK"),
+    "a JPEG with rare sampling": lambda: encoded("JPEG", subsampling="4:1:1"),
+    "a JPEG on its side": lambda: encoded("JPEG", exif=EXIF_ON_ITS_SIDE),
+    "a JPEG of two pictures": lambda: encoded("MPO", save_all=True),
+    "a part of a JPEG": lambda: encoded("JPEG")[:20_000],
+    "a damaged JPEG": lambda: encoded("JPEG")[:5_000] + b"\xff\xd9" * 50,
+    "a PNG": lambda: encoded("PNG"),
+    "a PNG with a palette": lambda: encoded("PNG", "P"),
+    "a PNG with transparency": lambda: encoded("PNG", "RGBA"),
+    "a PNG of two colours": lambda: encoded("PNG", "1"),
+    "a PNG of 16 bits": grey_16,
+    "a part of a PNG": lambda: encoded("PNG")[:20_000],
+    "a WebP": lambda: encoded("WEBP"),
+    "a lossless WebP": lambda: encoded("WEBP", lossless=True),
+    "a WebP with transparency": lambda: encoded("WEBP", "RGBA"),
+    "a part of a WebP": lambda: encoded("WEBP")[:5_000],
+    "a GIF": lambda: encoded("GIF", "P"),
+    "a BMP": lambda: encoded("BMP"),
+    "a TIFF": lambda: encoded("TIFF"),
+    "text": lambda: b"no picture",
+    "nothing": lambda: b"",
 }
+"""By their names, the functions that make them."""
 
 SQUARE = ((0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.0, 0.2))
 

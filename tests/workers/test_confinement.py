@@ -128,7 +128,8 @@ def outcome(worker: Worker, picture: bytes, task: Task) -> object:
 
 @pytest.mark.parametrize("kind", PICTURES)
 def test_confined_worker_reads_every_kind_of_picture(kind: str, worker: Worker, sibling: Worker) -> None:
-    confined, other = (outcome(each, PICTURES[kind], AnalyseTask(descriptors=None)) for each in (worker, sibling))
+    picture, task = PICTURES[kind](), AnalyseTask(descriptors=None)
+    confined, other = (outcome(each, picture, task) for each in (worker, sibling))
     assert confined == other
 
 

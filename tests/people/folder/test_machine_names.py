@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from gateway.people.folder.machine_names import is_camera_file_name, is_collection_name
 
 COLLECTIONS = """DCIM, Camera Roll, 100APPLE, 101MSDCF, 100_PANA, 100D3200, 102CANON, 2024, 2024-05-01, 20240501,
@@ -17,14 +15,16 @@ Bob 2024, 20145, 0001, Test, Family, Jean-Luc, Roman Bilder, 12345678,
 李小龙, Camera Ashe, 100, Wa, At, X"""
 
 
-@pytest.mark.parametrize("name", [each.strip() for each in COLLECTIONS.split(",")])
-def test_name_of_a_collection_is_recognised(name: str) -> None:
-    assert is_collection_name(name)
+def names_of(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",")]
 
 
-@pytest.mark.parametrize("name", [each.strip() for each in PEOPLE.split(",")])
-def test_name_of_a_person_is_no_collection(name: str) -> None:
-    assert not is_collection_name(name)
+def test_name_of_a_collection_is_recognised() -> None:
+    assert [name for name in names_of(COLLECTIONS) if not is_collection_name(name)] == []
+
+
+def test_name_of_a_person_is_no_collection() -> None:
+    assert [name for name in names_of(PEOPLE) if is_collection_name(name)] == []
 
 
 CAMERA_FILES = """IMG_2034, IMG_E2034, IMG-20240501-WA0001,
@@ -47,11 +47,9 @@ Barack_Obama_2024, Image Ada, 李小龙 2, Abe, Dee Abba, Al Am,
 Portrait Ada, ada.lovelace-12"""
 
 
-@pytest.mark.parametrize("stem", [each.strip() for each in CAMERA_FILES.split(",")])
-def test_file_name_by_a_camera_is_recognised(stem: str) -> None:
-    assert is_camera_file_name(stem)
+def test_file_name_by_a_camera_is_recognised() -> None:
+    assert [stem for stem in names_of(CAMERA_FILES) if not is_camera_file_name(stem)] == []
 
 
-@pytest.mark.parametrize("stem", [each.strip() for each in NAMED_FILES.split(",")])
-def test_file_name_of_a_person_is_accepted(stem: str) -> None:
-    assert not is_camera_file_name(stem)
+def test_file_name_of_a_person_is_accepted() -> None:
+    assert [stem for stem in names_of(NAMED_FILES) if is_camera_file_name(stem)] == []
