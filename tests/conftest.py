@@ -47,6 +47,10 @@ SLOW_PLACES = (
 )
 """Tests that start other processes, load the networks, draw plots or wait, as every test with a broker does."""
 
+MEMORY_VARIABLE = "PYTEST_DEBUG_TEMPROOT"
+MEMORY = Path("/dev") / "shm"
+"""The folder for the files of the tests: in memory, a store does not wait for the disk at each change."""
+
 
 def pytest_configure() -> None:
     # A shell lets the commands that it runs in the background ignore Ctrl-C, and every child inherits that.
@@ -54,9 +58,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Before pytest-xdist starts its processes, which inherit the folder.
     models_folder()
+    if MEMORY_VARIABLE not in os.environ and _is_usable(MEMORY):
+        os.environ[MEMORY_VARIABLE] = str(MEMORY)
     # Many containers set this variable. Each process of the tests would then compile all modules that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+
+def _is_usable(folder: Path) -> bool:
+    """Return whether a folder is large enough for the files of the tests, among which are programs."""
+    if not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= 2_000_000_000 and not found.f_flag & os.ST_NOEXEC
 
 
 @pytest.hookimpl(wrapper=True)

@@ -72,7 +72,7 @@ def test_role_of_a_route_is_described() -> None:
         method, path = route.split(" ")
         operation = OPERATIONS[f"{method} {openapi_path(path)}"]
         assert operation.get("x-role") == role, route
-        ways = [] if role is None else [{"bearer": []}, {"basic": []}, {"session": []}]
+        ways: list[dict[str, list[str]]] = [] if role is None else [{"bearer": []}, {"basic": []}, {"session": []}]
         assert operation["security"] == ways, route
         parameters = operation.get("parameters", ())
         required = {each["name"] for each in parameters if each["in"] == "path" and each["required"]}
