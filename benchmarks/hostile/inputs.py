@@ -32,12 +32,12 @@ class MqttMessage:
 class HttpRequest:
     """All bytes of a request over HTTP. ``closes``: the sender ends its side of the connection after them.
 
-    ``client``: the address on this machine that the sender uses.
+    ``client``: the address on this machine that the sender uses; None for any.
     """
 
     data: bytes
     closes: bool = False
-    client: str = "127.0.0.1"
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
