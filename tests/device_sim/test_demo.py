@@ -15,12 +15,12 @@ import pytest
 from device_sim.demo import check_port_free
 from device_sim.errors import SimError
 from tests.e2e.gateway_processes import retained_messages
-from tests.support import ROOT, Client, accepts, broker_running, free_port, wait_for
+from tests.support import ROOT, Client, accepts, broker_running, free_port, prepare_data_folder, wait_for
 
 
 class Demo:
     def __init__(self, data: Path, *arguments: str, broker_port: int | None = None) -> None:
-        self.data = data
+        self.data = prepare_data_folder(data)
         self.broker_port, self.rest_port = broker_port or free_port(), free_port()
         ports = ["--broker-port", str(self.broker_port), "--rest-port", str(self.rest_port)]
         self.process = subprocess.Popen(

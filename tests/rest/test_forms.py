@@ -82,9 +82,17 @@ class RecordingApp:
         return detail
 
 
-@pytest.fixture
-def app() -> RecordingApp:
+@pytest.fixture(scope="module")
+def only_app() -> RecordingApp:
     return RecordingApp()
+
+
+@pytest.fixture
+def app(only_app: RecordingApp) -> RecordingApp:
+    """The application, which has recorded nothing. To make one takes longer than most of these tests."""
+    only_app.pictures.clear()
+    only_app.fields.clear()
+    return only_app
 
 
 def post(app: RecordingApp, body: bytes, content_type: str | None = FORM_TYPE, path: str = "/face_rec") -> TestResponse:

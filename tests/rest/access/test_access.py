@@ -147,9 +147,8 @@ OTHER_FORWARDER_HEADERS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+def test_nobody_is_let_in_through_a_proxy_on_this_machine(site: Site) -> None:
+    for headers in (
         {"Host": "192.168.1.5:5001"},
         {"Forwarded": "for=203.0.113.9"},
         {"Via": "1.1 proxy"},
@@ -158,11 +157,9 @@ OTHER_FORWARDER_HEADERS = (
         {"X-Forwarded-Host": "localhost"},
         {"X-Real-IP": "127.0.0.1"},
         *({name: "203.0.113.9"} for name in OTHER_FORWARDER_HEADERS),
-    ],
-)
-def test_nobody_is_let_in_through_a_proxy_on_this_machine(site: Site, headers: dict[str, str]) -> None:
-    assert code_of(site.client(LOCAL).get(PEOPLE, headers=headers)) == (401, "unauthorized")
-    assert site.served == []
+    ):
+        assert code_of(site.client(LOCAL).get(PEOPLE, headers=headers)) == (401, "unauthorized"), headers
+        assert site.served == [], headers
 
 
 def test_usual_headers_of_programs_do_not_look_like_those_of_a_proxy(site: Site) -> None:
