@@ -1,11 +1,15 @@
-"""The warnings of a reply, as texts and with their codes."""
+"""The warnings of a reply.
+
+Over MQTT ``warnings`` are sentences, which a small device shows as they are, and ``coded_warnings`` are the same ones
+with codes for programs. REST has only one list: its ``warnings`` are those with codes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.contract.base import Omitted, WireModel
+from gateway.contract.base import Document, Omitted, WireModel
 from gateway.model.coded_warnings import CodedWarning, WarningCode
 
 
@@ -34,6 +38,19 @@ def read_warnings(texts: Iterable[str], documents: Iterable[WarningDocument] | N
     if documents is None:
         return tuple(texts)
     return tuple(CodedWarning(each.text, each.code, tuple(each.people or ()), each.picture) for each in documents)
+
+
+def merge_warnings(document: Document) -> Document:
+    """Return a document of MQTT as REST has it."""
+    if (coded := document.get("coded_warnings")) is None:
+        return document
+    return {name: value for name, value in {**document, "warnings": coded}.items() if name != "coded_warnings"}
+
+
+def merge_warning_fields(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a document of MQTT as REST has it."""
+    fields = schema.get("properties", {})
+    return {**schema, "properties": merge_warnings(fields)} if "coded_warnings" in fields else schema
 
 
 def _write(text: str) -> WarningDocument:

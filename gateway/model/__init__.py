@@ -29,6 +29,7 @@ from gateway.model.requests import (
     Operation,
     Origin,
     Request,
+    name_picture,
 )
 from gateway.model.tasks import (
     AnalyseTask,
@@ -106,4 +107,5 @@ __all__ = [
     "Task",
     "Timing",
     "Verdict",
+    "name_picture",
 ]

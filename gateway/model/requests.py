@@ -69,17 +69,30 @@ class Operation(str, Enum):
         return f"{counts[0]} {'picture' if counts[0] == 1 else 'pictures'}"
 
 
+def name_picture(number: int | None, file: str = "") -> str:
+    """Return the words by which a message names a picture of a request.
+
+    ``number``: from 1, or None for the only picture. ``file``: the name that the sender gave to the file, or "".
+    """
+    if number is None:
+        return "the picture"
+    return f"picture {number} ({file!r})" if file else f"picture {number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """A change that a request asks for, made at most once per request id.
 
     ``key``: the caller and its id for the request. ``digest``: of the content of the request. ``deadline``: on the
-    clock of ``time.monotonic``; after it the change must not happen.
+    clock of ``time.monotonic``; after it the change must not happen. ``operation`` and ``id_text``: the operation and
+    the id of the request, as messages to the caller name them.
     """
 
     key: str
     digest: bytes
     deadline: float
+    operation: str = field(default="this request", compare=False)
+    id_text: str = field(default="the id of this request", compare=False)
     _claimed: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def claim(self) -> bool:
@@ -141,6 +154,7 @@ class Request:
     ``annotate``: also return the picture with the faces drawn in. ``live``: a frame of a stream, which a newer frame
     may replace. ``effect``: set for a request that changes something. ``frigate_event`` and ``zones``: the event of
     Frigate that the picture of a live request belongs to, and the zones in which Frigate sees its object.
+    ``file_names``: of the pictures in their order, "" for a picture without one, or nothing if none has one.
     """
 
     operation: Operation
@@ -155,6 +169,7 @@ class Request:
     effect: Effect | None = None
     frigate_event: str | None = None
     zones: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.pictures) not in self.operation.picture_counts:
@@ -190,13 +205,21 @@ class Request:
         """On the clock of ``time.monotonic``."""
         return self.origin.received + self.valid_for_s
 
+    @property
+    def picture_names(self) -> tuple[str, ...]:
+        """The words by which messages name the pictures, or nothing for a single picture."""
+        count = len(self.pictures)
+        files = self.file_names or ("",) * count
+        return tuple(name_picture(number, file) for number, file in enumerate(files, 1)) if count > 1 else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdministrationRequest:
     """A request for an operation of administrators. ``fields``: as they came, to be read by contract/operations.py.
 
     ``valid_for_s``: seconds after which the operation is not begun. ``effect``: set for a request that changes
-    something and may be repeated.
+    something and may be repeated. ``file_names``: of the ``images`` of the fields, as Request has them.
+    ``held_versions``: the versions of the result that the caller has already, and need not get again.
     """
 
     operation: str
@@ -204,6 +227,8 @@ class AdministrationRequest:
     origin: Origin = field(default_factory=Origin)
     valid_for_s: float = math.inf
     effect: Effect | None = None
+    file_names: tuple[str, ...] = ()
+    held_versions: frozenset[str] = frozenset()
 
     @property
     def caller(self) -> Caller:

@@ -11,9 +11,10 @@ from flask import Flask, Response, g
 from flask import request as http_request
 
 from gateway.contract.base import SCHEMA, Document
+from gateway.contract.coded_warnings import merge_warnings
 from gateway.contract.replies import write_reply
 from gateway.errors import Timeout, shutting_down_error
-from gateway.model import AdministrationRequest, LandmarkCount, Operation, Reply, Request
+from gateway.model import AdministrationRequest, Operation, Reply, Request
 from gateway.rest.idempotency import read_effect
 from gateway.rest.request_id import current_origin
 from gateway.service.service import Submit
@@ -34,19 +35,17 @@ class Calls:
         self._submit = submit
         self._request_s = request_s
 
-    def recognise(
-        self, operation: Operation, pictures: tuple[bytes, ...], landmarks: LandmarkCount = 0, annotate: bool = False
-    ) -> Reply:
-        """Return the reply to a request about pictures. Raise GatewayError."""
-        return self._ask(self._request(operation, pictures, landmarks=landmarks, annotate=annotate))
+    def recognise(self, operation: Operation, pictures: tuple[bytes, ...], **options: Any) -> Reply:
+        """Return the reply to a request about pictures. Raise GatewayError. ``options``: other parts of the Request."""
+        return self._ask(self._request(operation, pictures, **options))
 
     def recognise_document(self, operation: Operation, pictures: tuple[bytes, ...], **options: Any) -> Document:
-        """Return the document of a request about pictures, as over MQTT. Raise GatewayError.
+        """Return the document of a request about pictures, as over MQTT but for the warnings. Raise GatewayError.
 
-        ``options``: the other fields of the operation.
+        ``options``: the other parts of the Request.
         """
         request = self._request(operation, pictures, **options)
-        return write_reply(request.origin, operation.value, self._ask(request)).document()
+        return merge_warnings(write_reply(request.origin, operation.value, self._ask(request)).document())
 
     def _request(self, operation: Operation, pictures: tuple[bytes, ...], **options: Any) -> Request:
         origin = current_origin()
@@ -59,8 +58,12 @@ class Calls:
         g.timing = reply.timing
         return reply
 
-    def administer(self, operation: str, fields: Mapping[str, Any]) -> Document:
-        """Return the document of an operation on people. Raise GatewayError."""
+    def administer(self, operation: str, fields: Mapping[str, Any], file_names: tuple[str, ...] = ()) -> Document:
+        """Return the document of an operation of administrators. Raise GatewayError.
+
+        ``file_names``: of the ``images`` of the fields. If the client has the result already, the document says only
+        that (UnchangedDocument).
+        """
         origin = current_origin()
         deadline = origin.received + self._request_s + REPLY_MARGIN_S
         request = AdministrationRequest(
@@ -69,8 +72,10 @@ class Calls:
             origin=origin,
             valid_for_s=self._request_s,
             effect=read_effect(http_request, origin.caller, operation, fields, deadline),
+            file_names=file_names,
+            held_versions=frozenset(http_request.if_none_match.as_set(include_weak=True)),
         )
-        return {"schema": SCHEMA, **self._wait(self._submit(request)).document()}
+        return {"schema": SCHEMA, **merge_warnings(self._wait(self._submit(request)).document())}
 
     def _wait(self, future: Future[T]) -> T:
         seconds = self._request_s + REPLY_MARGIN_S

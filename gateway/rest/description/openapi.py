@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from gateway import __version__
+from gateway.contract.coded_warnings import merge_warning_fields
 from gateway.contract.components import Components, Schema
 from gateway.model.caller import Role
 from gateway.rest.access.route_roles import ROUTE_ROLES
@@ -79,6 +80,7 @@ def describe_rest(server: str = "/") -> Schema:
         operation = _operation(description, ROUTE_ROLES.get(route))
         paths.setdefault(openapi_path(path), {})[method.lower()] = operation
     problems = problem_answers(components)
+    schemas = {name: merge_warning_fields(each) for name, each in components.schemas().items()}
     used = {each.tag for each in routes.values()}
     return {
         "openapi": OPENAPI_VERSION,
@@ -92,7 +94,7 @@ def describe_rest(server: str = "/") -> Schema:
         "servers": [{"url": server}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items() if name in used],
         "paths": paths,
-        "components": {"schemas": components.schemas(), "responses": problems, "securitySchemes": SECURITY},
+        "components": {"schemas": schemas, "responses": problems, "securitySchemes": SECURITY},
     }
 
 

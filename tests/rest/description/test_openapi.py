@@ -153,6 +153,22 @@ def test_change_may_have_a_key_and_a_read_may_be_conditional() -> None:
     assert "ETag" in read["responses"]["200"]["headers"]
 
 
+def test_rest_has_one_list_of_warnings() -> None:
+    """Over MQTT there are two: the sentences, and the same with codes."""
+    schemas = DOCUMENT["components"]["schemas"]
+    lists = {
+        name: each["properties"]["warnings"]
+        for name, each in schemas.items()
+        if "warnings" in each.get("properties", {})
+    }
+    # The health document is the same on every interface.
+    assert lists.pop("HealthDocument") == {"type": "array", "items": {"type": "string"}}
+    assert len(lists) > 5
+    for name, each in lists.items():
+        assert each["items"] == {"$ref": "#/components/schemas/WarningDocument"}, name
+    assert "coded_warnings" not in json.dumps(DOCUMENT)
+
+
 def test_description_needs_no_token(site: Site) -> None:
     answer = site.client(ELSEWHERE).get("/openapi.json")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")

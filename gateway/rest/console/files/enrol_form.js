@@ -10,7 +10,7 @@ form.addEventListener("submit", async (event) => {
   try {
     const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
     const answer = await response.json();
-    status.textContent = response.ok ? [`${answer.name} is enrolled.`, ...answer.warnings].join(" ") : answer.detail;
+    status.textContent = response.ok ? [`${answer.name} is enrolled.`, ...answer.warnings.map((each) => each.text)].join(" ") : answer.detail;
   } catch {
     status.textContent = "The gateway does not answer.";
   }

@@ -42,7 +42,12 @@ async function copyText(text, button) {
   button.textContent = texts.copied;
 }
 
-/** Return warnings as a list, or nothing. */
+/** Return the sentences of the warnings of a reply. */
+export function warningTexts(reply) {
+  return (reply?.warnings ?? []).map((each) => each.text);
+}
+
+/** Return sentences as a list, or nothing. */
 export function warningList(warnings) {
   if (!warnings?.length) return null;
   return h("ul", { class: "warnings" }, warnings.map((each) => h("li", {}, icon("warning"), h("span", {}, each))));

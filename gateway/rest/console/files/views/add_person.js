@@ -5,7 +5,7 @@ import { h, put } from "../dom.js";
 import { icon } from "../icons.js";
 import { pictureIntake } from "../intake.js";
 import { sentenceOf } from "../messages.js";
-import { field, nameInput, viewHead, warningList } from "../parts.js";
+import { field, nameInput, viewHead, warningList, warningTexts } from "../parts.js";
 import { texts } from "../texts.js";
 
 /** Show the form for a new person. */
@@ -76,7 +76,7 @@ export function pictureEnrolment({ pathAndFields, changed, signal, person = null
       const already = reply.results?.[0]?.status === "already";
       put(state, icon("ok"), already ? texts.add.already : texts.add.added);
       state.className = "state good";
-      put(warnings, warningList(reply.warnings));
+      put(warnings, warningList(warningTexts(reply)));
       changed(person);
     } catch (error) {
       put(state, icon("warning"), sentenceOf(error));

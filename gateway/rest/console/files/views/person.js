@@ -5,7 +5,7 @@ import { confirmChange, openDialog, submit } from "../dialogs.js";
 import { h, put } from "../dom.js";
 import * as format from "../format.js";
 import { changeSoon, complain, say } from "../messages.js";
-import { field, nameInput, personNamed, portrait, viewHead, warningList } from "../parts.js";
+import { field, nameInput, personNamed, portrait, viewHead, warningList, warningTexts } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 import { pictureEnrolment } from "./add_person.js";
@@ -42,7 +42,7 @@ export async function showPerson(main, id, { signal }) {
   function drawApart() {
     const { closest, threshold } = person;
     const sentence = closest ? texts.person.closest(closest.name, format.score(closest.score), format.score(threshold)) : null;
-    put(apart, sentence ? h("p", { class: "hint" }, sentence) : null, warningList(person.warnings));
+    put(apart, sentence ? h("p", { class: "hint" }, sentence) : null, warningList(warningTexts(person)));
   }
 
   function drawGallery() {
@@ -143,8 +143,8 @@ export async function showPerson(main, id, { signal }) {
     const erase = h("button", { type: "button", class: "danger", onclick: () => confirmChange({
       title: texts.person.eraseTitle(person.name), text: texts.person.eraseText, action: texts.person.erase,
       change: async () => {
-        const { warnings } = await change("POST", `people/${id}/erase`);
-        leave([texts.person.erased(person.name), ...(warnings ?? [])].join(" "));
+        const reply = await change("POST", `people/${id}/erase`);
+        leave([texts.person.erased(person.name), ...warningTexts(reply)].join(" "));
       },
     }) }, texts.person.erase);
     if (!may("keeper")) return [];

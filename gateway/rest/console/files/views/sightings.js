@@ -6,11 +6,12 @@ import { h, put } from "../dom.js";
 import { listen } from "../events.js";
 import * as format from "../format.js";
 import { changeSoon, complain, say } from "../messages.js";
-import { choice, emptyState, field, nameInput, personNamed, squarePicture, viewHead } from "../parts.js";
+import { choice, emptyState, field, nameInput, personNamed, squarePicture, viewHead, warningTexts } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 
 const PAGE = 30;
+const MOST_CAMERAS = 1000;
 const FILTERS = ["camera", "outcome", "person", "unknown", "since"];
 
 export const sightings = { name: "sightings", role: "viewer", show };
@@ -22,7 +23,7 @@ async function show(main, { query, signal }) {
   const news = h("div");
   let starts = [""];
 
-  const [{ cameras }, person] = await Promise.all([read("cameras", {}, signal), personOf(filters.person, signal)]);
+  const [{ cameras }, person] = await Promise.all([read("cameras", { limit: MOST_CAMERAS }, signal), personOf(filters.person, signal)]);
   put(main, viewHead(texts.views.sightings), filterForm(filters, cameras, person), news, list, pages);
   await load();
   listen(["sighting", "reset"], receive, signal);
@@ -86,8 +87,8 @@ async function show(main, { query, signal }) {
 
   async function correct(word, sighting, person) {
     try {
-      const { warnings } = await change("POST", `sightings/${sighting.sighting}/${word}`, person ? { person } : {});
-      say([texts.sightings.confirmed, ...warnings].join(" "));
+      const reply = await change("POST", `sightings/${sighting.sighting}/${word}`, person ? { person } : {});
+      say([texts.sightings.confirmed, ...warningTexts(reply)].join(" "));
       await load();
     } catch (error) {
       complain(error);

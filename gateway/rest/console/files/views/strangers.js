@@ -6,7 +6,7 @@ import { h, put } from "../dom.js";
 import { listen } from "../events.js";
 import * as format from "../format.js";
 import { changeSoon, complain, say } from "../messages.js";
-import { emptyState, nameInput, squarePicture, viewHead } from "../parts.js";
+import { emptyState, nameInput, squarePicture, viewHead, warningTexts } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 
@@ -65,7 +65,7 @@ async function show(main, { signal }) {
     function name(text) {
       later(id, texts.strangers.named(text), async (last) => {
         const reply = await change("POST", `unknowns/${id}/name`, { name: text }, { last });
-        if (reply?.warnings?.length) say(reply.warnings.join(" "));
+        if (reply?.warnings?.length) say(warningTexts(reply).join(" "));
       });
     }
 

@@ -6,7 +6,7 @@ import { faceText, facePicture } from "../faces.js";
 import * as format from "../format.js";
 import { pictureIntake } from "../intake.js";
 import { complain } from "../messages.js";
-import { choice, commandBlock, emptyState, field, viewHead, warningList } from "../parts.js";
+import { choice, commandBlock, emptyState, field, viewHead, warningList, warningTexts } from "../parts.js";
 import { texts } from "../texts.js";
 
 export const tryIt = { name: "try", role: "client", show };
@@ -41,7 +41,7 @@ async function recognise(picture, landmarks, signal) {
   const faces = reply.faces.map((face) => h("li", {}, h("strong", {}, faceText(face)), scale(face.score, reply.threshold), qualityText(face)));
   return [
     h("h2", {}, reply.faces.length === 0 ? texts.tryIt.nobody : texts.tryIt.faces(reply.faces.length)),
-    h("div", { class: "pair" }, drawn.figure), h("ul", { class: "found" }, faces), warningList(reply.warnings),
+    h("div", { class: "pair" }, drawn.figure), h("ul", { class: "found" }, faces), warningList(warningTexts(reply)),
     ...exchange(`curl --data-binary @picture.jpg '${address("api/v1/recognise", query)}'`, reply),
   ];
 }
@@ -59,7 +59,7 @@ async function match(pictures, landmarks, signal) {
   const command = `curl -F image1=@first.jpg -F image2=@second.jpg '${address("api/v1/match", query)}'`;
   return [
     h("h2", {}, reply.match ? texts.tryIt.same : texts.tryIt.different), h("div", { class: "pair" }, drawn),
-    h("div", { class: "found" }, scale(reply.score, reply.threshold)), warningList(reply.warnings), ...exchange(command, reply),
+    h("div", { class: "found" }, scale(reply.score, reply.threshold)), warningList(warningTexts(reply)), ...exchange(command, reply),
   ];
 }
 
