@@ -26,7 +26,8 @@ GatewayError            internal        a bug in the gateway, or the death of a 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 MAX_MESSAGE_LENGTH = 500
@@ -103,6 +104,19 @@ class NoFace(GatewayError):
 
 class MultipleFaces(GatewayError):
     code = "multiple_faces"
+
+
+PICTURE_ERRORS = (BadImage, TooLarge, Unsupported, NoFace, MultipleFaces)
+"""The errors that the same picture will cause again. Others are no fault of the picture."""
+
+
+@contextmanager
+def naming_picture(name: str) -> Iterator[None]:
+    """Begin the message of an error about a picture with the name of the picture, unless the name is empty."""
+    try:
+        yield
+    except PICTURE_ERRORS as error:
+        raise (type(error)(f"{name}: {error}") if name else error) from None
 
 
 class UnknownPerson(GatewayError):

@@ -26,7 +26,7 @@ from gateway.cli.operations import errors_as_messages
 from gateway.cli.options import CONFIG_OPTION
 from gateway.config import Settings
 from gateway.config.find import find_and_load
-from gateway.errors import GatewayError
+from gateway.errors import BadRequest, GatewayError
 from gateway.files.ownership import become_owner
 from gateway.logs import escape
 
@@ -94,14 +94,14 @@ def _read_secret(file: Path) -> str:
 def _read_token(file: Path) -> str:
     token = _read_secret(file)
     if not token.isascii() or not token.isprintable() or not token:
-        raise GatewayError(f"{file} cannot be used: it needs one line with a token, as `facegate tokens add` prints it")
+        raise BadRequest(f"{file} cannot be used: it needs one line with a token, as `facegate tokens add` prints it")
     return token
 
 
 def _split_login(file: Path) -> tuple[str, str]:
     login, colon, password = _read_secret(file).partition(":")
     if not colon:
-        raise GatewayError(f"{file} cannot be used: it needs one line with LOGIN:PASSWORD")
+        raise BadRequest(f"{file} cannot be used: it needs one line with LOGIN:PASSWORD")
     return login, password
 
 

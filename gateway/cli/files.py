@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from gateway.errors import GatewayError
+from gateway.errors import BadRequest, GatewayError
 from gateway.files.closed_folders import exists
-from gateway.files.ownership import permission_hint
+from gateway.files.ownership import permission_hint, reading_hint
 
 
 class OutputFile(click.Path):
@@ -51,38 +51,45 @@ def _find_obstacle(path: Path) -> str:
 
 
 @contextmanager
-def named_file(path: Path) -> Iterator[None]:
-    """Turn an OSError about the file into a GatewayError with a message for the user."""
+def reading(path: Path) -> Iterator[None]:
+    """Turn an OSError about a file that the user named into a BadRequest with a message for the user."""
     try:
         yield
     except OSError as error:
-        raise GatewayError(f"{path} cannot be used: {error.strerror or error}{permission_hint(error)}") from None
+        hint = ": name an existing file" if isinstance(error, FileNotFoundError) else reading_hint(error)
+        raise BadRequest(f"{path} cannot be read: {error.strerror or error}{hint}") from None
 
 
 def read_named(path: Path) -> bytes:
-    """Return the content of a file. Raise GatewayError."""
-    with named_file(path):
+    """Return the content of a file. Raise BadRequest."""
+    with reading(path):
         return path.read_bytes()
 
 
 def write_named(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read. If that fails, an existing file stays. Raise GatewayError."""
-    with named_file(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".facegate-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).replace(path)
-        except OSError:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise GatewayError(f"{path} cannot be used: {error.strerror or error}{permission_hint(error)}") from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".facegate-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 def check_outside(path: Path, data: Path) -> None:
-    """Raise GatewayError for a file directly in the data folder: it could replace a file of the gateway."""
+    """Raise BadRequest for a file directly in the data folder: it could replace a file of the gateway."""
     if path.resolve().parent == data.resolve():
-        raise GatewayError(f"{path} is in the gateway's data folder: name a file in {data / 'backups'}, or outside")
+        raise BadRequest(f"{path} is in the gateway's data folder: name a file in {data / 'backups'}, or outside")
 
 
 def note_replacement(file: Path) -> str:

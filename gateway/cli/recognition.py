@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from gateway.cli.files import named_file
+from gateway.cli.files import reading
 from gateway.config import Settings
+from gateway.formats.file_names import shown_file_name
 from gateway.metrics import Metrics
 from gateway.model import FoundFace, Image, Operation, Origin, Reply, Request
 from gateway.model.caller import CLI_CALLER
@@ -52,7 +53,10 @@ def recognition(settings: Settings) -> Iterator[Recognise]:
 
         def recognise(operation: Operation, paths: tuple[Path, ...], origin: Origin) -> Reply:
             pictures = tuple(_read(path, settings.limits.file.bytes) for path in paths)
-            request = Request(operation=operation, pictures=pictures, valid_for_s=math.inf, origin=origin)
+            names = tuple(shown_file_name(path.name) for path in paths)
+            request = Request(
+                operation=operation, pictures=pictures, valid_for_s=math.inf, origin=origin, file_names=names
+            )
             return service.submit(request).result()
 
         yield recognise
@@ -64,7 +68,7 @@ def new_origin() -> Origin:
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
-    with named_file(path):
+    with reading(path):
         return read_bounded(path, max_bytes)[0]
 
 

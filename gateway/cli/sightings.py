@@ -15,7 +15,7 @@ from gateway.cli.operations import operations_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import format_minute, print_table
 from gateway.contract.base import Document
-from gateway.errors import GatewayError
+from gateway.errors import UnknownPerson
 
 PAGE_SIZE = 1000
 """Sightings that one call of ``sightings/list`` returns."""
@@ -85,7 +85,7 @@ def show(config: Path | None, sighting: str, picture: Path | None) -> None:
         content = found.pop("picture")
         if picture is not None:
             if content is None:
-                raise GatewayError("no picture of this sighting is stored")
+                raise UnknownPerson("no picture of this sighting is stored")
             write_named(picture, base64.b64decode(content))
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
 

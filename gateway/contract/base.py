@@ -49,6 +49,12 @@ class WireModel(BaseModel):
         return self.model_dump(by_alias=True)
 
 
+class UnchangedDocument(WireModel):
+    """The result of an operation whose caller has it already. ``version``: of the result. REST alone asks for it."""
+
+    version: str
+
+
 class VersionedModel(WireModel):
     """A document that begins with the version of the contract."""
 

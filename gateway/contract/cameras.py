@@ -35,10 +35,17 @@ class CameraDocument(WireModel):
 
 
 class CamerasDocument(WireModel):
-    """All cameras. ``enabled``: the switch for all cameras. Recognition needs both switches."""
+    """A page of the list of cameras. ``enabled``: the switch for all cameras. Recognition needs both switches.
+
+    ``known``: the number of all cameras; ``found``: of those whose names contain ``search``. ``next``: the value of
+    ``after`` for the next page, or null.
+    """
 
     enabled: bool
     cameras: list[CameraDocument]
+    known: int
+    found: int
+    next: str | None
 
 
 class ReasonDocument(WireModel):
@@ -84,13 +91,14 @@ class CameraDetailDocument(CameraDocument):
 class SnapshotDocument(WireModel):
     """The last picture of a camera. ``timestamp``: seconds since 1970. ``picture``: a JPEG in base64.
 
-    ``live``: true for the last frame, false for the picture of the last sighting.
+    ``live``: true for the last frame, false for the picture of the last sighting. ``version``: of the JPEG.
     """
 
     camera: str
     timestamp: float
     live: bool
     picture: str
+    version: str
 
 
 class CameraSwitchDocument(WireModel):

@@ -49,6 +49,9 @@ PictureIds = Annotated[
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), _read(lambda _, value: checked_name(value))]
 Text = Annotated[str, Field(max_length=reading.MAX_TEXT_LENGTH), _read(reading.read_text)]
 Number = Annotated[int, Field(ge=1, le=reading.MAX_NUMBER), _read(reading.read_number)]
+PictureWidth = Annotated[
+    int, Field(ge=reading.MIN_PICTURE_WIDTH, le=reading.MAX_PICTURE_WIDTH), _read(reading.read_picture_width)
+]
 Limit = Annotated[int, Field(ge=1, le=reading.MAX_NUMBER), _read(_limit)]
 Flag = Annotated[bool, _read(reading.read_flag)]
 Landmarks = Annotated[LandmarkCount, _read(lambda _, value: reading.read_landmarks(value))]

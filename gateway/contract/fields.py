@@ -19,6 +19,7 @@ from gateway.contract.field_types import (
     PersonId,
     PictureId,
     PictureIds,
+    PictureWidth,
     RoleWord,
     SightingId,
     Text,
@@ -33,8 +34,8 @@ class Fields(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ListPeople(Fields):
-    """The fields of ``people/list``. ``after``: the last id of the previous page. ``search``: a part of the names."""
+class ListNamed(Fields):
+    """The fields of a list. ``after``: the last id or name of the previous page. ``search``: a part of the names."""
 
     after: Text = ""
     search: Text = ""
@@ -109,8 +110,6 @@ class SplitPerson(OnePerson):
 
 
 class Suggestions(Fields):
-    """The fields of ``people/suggestions``."""
-
     limit: Limit = 20
 
 
@@ -210,9 +209,10 @@ class SwitchCamera(OneCamera):
 
 
 class CameraSnapshot(OneCamera):
-    """The fields of ``cameras/snapshot``. ``annotate``: draw the faces and their names into the last frame."""
+    """The fields of ``cameras/snapshot``. ``annotate``: draw the faces and names. ``width``: reduce a wider picture."""
 
     annotate: Flag = False
+    width: PictureWidth | None = None
 
 
 class Calibrate(Fields):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -50,7 +50,7 @@ class OperationSpec(Generic[FieldsT, ResultT]):
 
 
 ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
-    "people/list": OperationSpec(f.ListPeople, people.PeopleDocument, changes=False, role="viewer"),
+    "people/list": OperationSpec(f.ListNamed, people.PeopleDocument, changes=False, role="viewer"),
     "people/show": OperationSpec(f.OnePerson, resemblance.PersonDetailDocument, changes=False, role="viewer"),
     "people/picture": OperationSpec(f.ShownPicture, people.PersonPictureDocument, changes=False, role="viewer"),
     "people/suggestions": OperationSpec(f.Suggestions, resemblance.SuggestionsDocument, changes=False, role="viewer"),
@@ -82,7 +82,7 @@ ADMINISTRATION: Mapping[str, OperationSpec[Any, Any]] = {
     "sightings/confirm": OperationSpec(
         f.CorrectSighting, sightings.CorrectedSightingDocument, changes=True, role="keeper"
     ),
-    "cameras/list": OperationSpec(f.NoFields, cameras.CamerasDocument, changes=False, role="viewer"),
+    "cameras/list": OperationSpec(f.ListNamed, cameras.CamerasDocument, changes=False, role="viewer"),
     "cameras/show": OperationSpec(f.OneCamera, cameras.CameraDetailDocument, changes=False, role="viewer"),
     "cameras/snapshot": OperationSpec(f.CameraSnapshot, cameras.SnapshotDocument, changes=False, role="viewer"),
     "cameras/switch": OperationSpec(f.SwitchCamera, cameras.CameraSwitchDocument, changes=True, role="keeper"),
@@ -159,10 +159,15 @@ def _drop_missing(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def check_field_names(operation: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise BadRequest for a field that is not one of the known ones."""
+    if unknown := sorted(ascii(name)[:MAX_QUOTED_LENGTH] for name in {*given} - {*known}):
+        fields = f"its fields are {', '.join(known)}" if known else "it has no fields"
+        raise BadRequest(f"unknown field of {operation}: {', '.join(unknown[:MAX_NAMED_FIELDS])}; {fields}")
+
+
 def _read(spec: OperationSpec[Any, Any], operation: str, given: Mapping[str, Any]) -> f.Fields:
-    if unknown := sorted(ascii(name)[:MAX_QUOTED_LENGTH] for name in given.keys() - {*spec.known}):
-        known = f"its fields are {', '.join(spec.known)}" if spec.known else "it has no fields"
-        raise BadRequest(f"unknown field of {operation}: {', '.join(unknown[:MAX_NAMED_FIELDS])}; {known}")
+    check_field_names(operation, given, spec.known)
     if missing := [name for name in spec.required if name not in given]:
         found = f"only {', '.join(given)}" if given else "no fields"
         raise BadRequest(f"{operation} needs {' and '.join(missing)}: the request has {found}")

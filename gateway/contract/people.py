@@ -39,11 +39,12 @@ class ChangedPersonDocument(PersonDocument):
 
 
 class PersonPictureDocument(WireModel):
-    """A picture of a person, as people look at it. ``image``: a JPEG in base64."""
+    """A picture of a person, as people look at it. ``image``: a JPEG in base64. ``version``: of the JPEG."""
 
     person: str
     picture: str
     image: str
+    version: str
 
 
 class PeopleDocument(WireModel):
@@ -61,10 +62,11 @@ class PeopleDocument(WireModel):
 class PictureResultDocument(WireModel):
     """The result of one picture. ``picture``: its number in the request, from 1. ``id``: of the stored picture.
 
-    ``code`` and ``error``: why it was refused.
+    ``file``: the name of the file in the form, without folders. ``code`` and ``error``: why it was refused.
     """
 
     picture: int
+    file: Omitted[str] = None
     status: Literal["added", "already", "refused"]
     id: Omitted[str] = None
     code: Omitted[ErrorCode] = None

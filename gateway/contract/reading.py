@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.contract.base import Document
@@ -25,6 +25,9 @@ MAX_NUMBER_DIGITS = 9
 MAX_NUMBER = 10**MAX_NUMBER_DIGITS - 1
 MAX_PICTURE_IDS = 100
 """Pictures that one request can name."""
+MIN_PICTURE_WIDTH = 16
+MAX_PICTURE_WIDTH = 8192
+"""The bounds of the width in pixels to which a picture is reduced on request."""
 PICTURE_ID_DIGITS = 16
 """Digits of a picture's id: the first ones of its SHA-256 digest."""
 
@@ -51,6 +54,16 @@ def read_json(data: bytes) -> Document:
     if not isinstance(document, dict):
         raise BadRequest(f'the JSON must be an object such as {{"image": …}}, not {json_type_name(document)}')
     return document
+
+
+def find_repeated(names: Iterable[str]) -> str | None:
+    """Return the first name that occurs a second time, or None."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def read_landmarks(value: object) -> LandmarkCount:
@@ -163,6 +176,14 @@ def read_number(name: str, value: object) -> int:
     return int(text)
 
 
+def read_picture_width(name: str, value: object) -> int:
+    """Return a width in pixels, which may come as text. Raise BadRequest."""
+    width = read_number(name, value)
+    if not MIN_PICTURE_WIDTH <= width <= MAX_PICTURE_WIDTH:
+        raise BadRequest(f"{name} must be from {MIN_PICTURE_WIDTH} to {MAX_PICTURE_WIDTH} pixels, not {width}")
+    return width
+
+
 def read_bytes(name: str, value: object) -> bytes:
     """Return bytes, which come as they are (CBOR, forms) or as base64 (JSON). Raise BadRequest."""
     if isinstance(value, bytes):
@@ -185,11 +206,9 @@ def _word(value: object) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for n, (key, _) in enumerate(pairs) if any(key == each for each, _ in pairs[:n]))
+    if (twice := find_repeated(key for key, _ in pairs)) is not None:
         raise ValueError(f"the key {quote_value(twice)} occurs twice")
-    return found
+    return dict(pairs)
 
 
 def _finite(text: str) -> float:

@@ -108,13 +108,15 @@ class FaceMark:
 class DrawTask:
     """Draw faces into a picture, after it is changed as by ``Search.mounting``.
 
-    ``never``: polygons that are made black, as in Search. ``size_limit``: of the picture with the drawing.
+    ``never``: polygons that are made black, as in Search. ``size_limit``: of the picture with the drawing. ``width``:
+    the width in pixels to which a wider picture is reduced before the faces are drawn.
     """
 
     marks: tuple[FaceMark, ...]
     mounting: Mounting = UPRIGHT
     never: tuple[Polygon, ...] = ()
     size_limit: SizeLimit = DEFAULT_SIZE_LIMIT
+    width: int | None = None
 
 
 Task = AnalyseTask | LiveTask | RedescribeTask | ShowChipsTask | DrawTask

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.errors import UnknownPerson
-from gateway.model import Box, FoundFace, Person
+from gateway.model import Box, FoundFace, Person, name_picture
 from gateway.model.caller import Caller
 from gateway.model.coded_warnings import CodedWarning
 from gateway.model.names import checked_name
@@ -28,12 +28,13 @@ Keep = Literal["nothing", "chips", "pictures"]
 class EnrolmentSample:
     """A picture to be enrolled, with the one face in it. ``number``: of the picture in its request, from 1.
 
-    ``number`` is None for the only picture of a request.
+    ``number`` is None for the only picture of a request. ``file``: the name that the sender gave to the picture, or "".
     """
 
     picture: bytes
     face: FoundFace
     number: int | None = None
+    file: str = ""
 
     @property
     def digest(self) -> str:
@@ -62,11 +63,6 @@ class PictureRules:
         face = StoredFace(sample.face.descriptor, sample.face.chips if self.keep != "nothing" else None)
         original = sample.picture if self.keep == "pictures" else None
         return Picture(sample.digest, source, self.recipe, face, original, counter)
-
-
-def name_picture(number: int | None) -> str:
-    """Return the words by which a message names a picture of a request. ``number``: as in EnrolmentSample."""
-    return f"picture {number}" if number is not None else "the picture"
 
 
 def _numbered(samples: Sequence[EnrolmentSample]) -> list[tuple[int | None, EnrolmentSample]]:
@@ -98,7 +94,7 @@ class Enroller:
         self._check_limit(caller)
         target = self._find_named(name) if name is not None else self._find_by_id(person or "", new)
         for number, sample in _numbered(samples):
-            self.check_face(sample.face, name_picture(number))
+            self.check_face(sample.face, name_picture(number, sample.file))
         repeated = self._repetition_warnings(target, samples)
         review = self._advisor.review(target, [sample.face for sample in samples])
         entry = self._add(target, samples, caller, source=source)
@@ -166,7 +162,7 @@ class Enroller:
         known = {picture.id for picture in pictures if not picture.counter}
         return [
             CodedWarning(
-                f"{name_picture(number)} was enrolled already: {self._effect_of_repetition(sample)}",
+                f"{name_picture(number, sample.file)} was enrolled already: {self._effect_of_repetition(sample)}",
                 "enrolled_already",
                 picture=number,
             )

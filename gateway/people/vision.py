@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from gateway import __version__
 from gateway.errors import GatewayError
 from gateway.model import FaceMark, FoundFace, Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture for people to look at, before it is drawn. ``version``: is another one if the picture is another one.
+
+    ``draw``: returns the JPEG. It waits for a worker process, and raises GatewayError, Busy or CancelledError.
+    """
+
+    version: str
+    draw: Callable[[], bytes]
+
+
+def drawing_version(picture: bytes, task: object) -> str:
+    """Return the version of the drawing that a task makes of a picture. ``task``: with a ``repr`` of all its fields."""
+    # A later version of the gateway may draw the same task in another way.
+    return hashlib.sha256(f"{__version__} {task!r} ".encode() + picture).hexdigest()[:32]
 
 
 class EnrolmentVision(Protocol):
     """Functions that return one face with its descriptor and chips, as it is enrolled.
 
     Each waits for a worker process. Raises GatewayError, Busy, or CancelledError when the gateway stops.
-    ``show_chips`` and ``draw_frame`` return a picture instead.
+    ``show_chips``, ``draw_frame`` and ``show_picture`` return a Drawing instead, without waiting.
     """
 
     def describe_picture(self, picture: bytes) -> FoundFace:
@@ -25,11 +45,17 @@ class EnrolmentVision(Protocol):
     def describe_part(self, picture: bytes, place: Polygon, camera: str) -> FoundFace:
         """Return the one face at a place in a camera's picture."""
 
-    def show_chips(self, chips: bytes) -> bytes:
-        """Return a JPEG of the face of chips, for people to look at."""
+    def show_chips(self, chips: bytes) -> Drawing:
+        """Return the drawing of the face of chips."""
 
-    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
-        """Return a JPEG of a camera's picture with marks, without the regions that ``never`` leaves out."""
+    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark], width: int | None) -> Drawing:
+        """Return the drawing of a camera's picture with marks, without the regions that ``never`` leaves out.
+
+        ``width``: the width in pixels to which a wider picture is reduced.
+        """
+
+    def show_picture(self, picture: bytes, width: int | None) -> Drawing:
+        """Return the drawing of a stored picture, reduced to a width."""
 
 
 class NoVision:
@@ -47,11 +73,15 @@ class NoVision:
         """Raise GatewayError."""
         raise _no_workers_error()
 
-    def show_chips(self, chips: bytes) -> bytes:
+    def show_chips(self, chips: bytes) -> Drawing:
         """Raise GatewayError."""
         raise _no_workers_error()
 
-    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
+    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark], width: int | None) -> Drawing:
+        """Raise GatewayError."""
+        raise _no_workers_error()
+
+    def show_picture(self, picture: bytes, width: int | None) -> Drawing:
         """Raise GatewayError."""
         raise _no_workers_error()
 

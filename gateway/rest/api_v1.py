@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
@@ -111,7 +112,7 @@ def _view(calls: Calls, path: str, operation: str) -> Callable[..., Any]:
         return _recognition_view(calls, Operation(operation))
 
     def view(**path_fields: str) -> Any:
-        document = calls.administer(operation, {**read_fields(request, operation), **path_fields})
+        document = calls.administer(operation, *read_fields(request, operation, path_fields))
         if operation in SECRET_REPLIES:
             return Response(dump(document), mimetype="application/json", headers={"Cache-Control": "no-store"})
         return _file_response(document, FILES[path]) if path in FILES else document
@@ -129,15 +130,22 @@ def _recognition_view(calls: Calls, operation: Operation) -> Callable[..., Any]:
 
 def _file_response(document: Document, file: FileReply) -> Response:
     """Return the reply with a file, which the document has in base64. Raise UnknownPerson if there is no file."""
+    headers = {"Cache-Control": f"private, max-age={file.max_age_s}" if file.max_age_s else "private, no-store"}
+    if file.field not in document:
+        # The client has the picture already, and it was not drawn again.
+        return _with_version(Response(status=HTTPStatus.NOT_MODIFIED, headers=headers), document)
     content: str | list[str] | None = document[file.field]
     if not content:
         raise UnknownPerson("no picture is stored")
     first = content if isinstance(content, str) else content[0]
-    headers = {
-        "Content-Disposition": f"inline; filename={file.name}",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": f"private, max-age={file.max_age_s}" if file.max_age_s else "private, no-store",
-    }
+    headers |= {"Content-Disposition": f"inline; filename={file.name}", "X-Content-Type-Options": "nosniff"}
     if file.timestamp:
         headers["X-Timestamp"] = str(document[file.timestamp])
-    return Response(base64.b64decode(first), mimetype=file.kind, headers=headers)
+    return _with_version(Response(base64.b64decode(first), mimetype=file.kind, headers=headers), document)
+
+
+def _with_version(response: Response, document: Document) -> Response:
+    """Give the response the version of its picture, if the document has one."""
+    if "version" in document:
+        response.set_etag(document["version"])
+    return response

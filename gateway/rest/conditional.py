@@ -27,6 +27,7 @@ def add_conditional_replies(app: Flask) -> None:
 
 def _is_comparable(response: Response) -> bool:
     is_read = request.method in ("GET", "HEAD") and request.path.startswith(API_PREFIX)
-    # A stream of events never ends, and an archive is not stored anywhere.
-    may_be_stored = response.is_sequence and not response.cache_control.no_store
-    return is_read and may_be_stored and response.status_code == HTTPStatus.OK
+    # A stream of events never ends, and an archive is not stored anywhere. No browser stores the last picture of
+    # a camera. But its version is known, and a program that has the picture need not get it again.
+    has_version = response.is_sequence and (not response.cache_control.no_store or "ETag" in response.headers)
+    return is_read and has_version and response.status_code in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)

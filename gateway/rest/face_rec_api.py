@@ -14,7 +14,7 @@ from gateway.rest.access.current import caller_may, current_csrf
 from gateway.rest.answer_pages import comparison_page, recognition_page
 from gateway.rest.calls import Calls
 from gateway.rest.pages import html_response, upload_page, wants_page
-from gateway.rest.pictures import read_pictures
+from gateway.rest.pictures import take_pictures
 
 
 def add_face_rec_api(app: Flask, calls: Calls) -> None:
@@ -28,12 +28,13 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
     def face_rec() -> dict[str, Any] | Response:
         is_page = wants_page(request)
         count, locations = _landmark_count(), _flag("face_locations")
-        pictures = read_pictures(request, ("file",))
-        reply = calls.recognise(Operation.FACE_REC, pictures, count, is_page or _flag("annotate"))
+        (picture,) = take_pictures(request, ("file",), ignore_others=True).pictures
+        annotate = is_page or _flag("annotate")
+        reply = calls.recognise(Operation.FACE_REC, (picture,), landmarks=count, annotate=annotate)
         assert isinstance(reply, Recognition)
         if is_page:
             may_enrol = caller_may(least_role("people/add"))
-            return html_response(recognition_page(reply, pictures[0], current_csrf(), may_enrol=may_enrol))
+            return html_response(recognition_page(reply, picture, current_csrf(), may_enrol=may_enrol))
         return write_face_rec(reply, features=count > 0, locations=locations).document()
 
     @app.get("/face_match")
@@ -42,7 +43,8 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
 
     @app.post("/face_match")
     def face_match() -> dict[str, Any] | Response:
-        reply = calls.recognise(Operation.FACE_MATCH, read_pictures(request, ("file1", "file2")))
+        taken = take_pictures(request, ("file1", "file2"), ignore_others=True)
+        reply = calls.recognise(Operation.FACE_MATCH, taken.pictures, file_names=taken.file_names)
         assert isinstance(reply, Comparison)
         if wants_page(request):
             return html_response(comparison_page(reply, current_csrf()))

@@ -1,15 +1,17 @@
-"""The fields of an operation, from the query and the body of an HTTP request."""
+"""The fields of an operation, from the path, the query and the body of an HTTP request."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from flask import Request
 
 from gateway.contract.operations import read_recognition_fields
+from gateway.contract.reading import find_repeated
 from gateway.errors import BadRequest
+from gateway.formats.text_encodings import quote_value
 from gateway.model import Operation
 from gateway.rest.access.access import CSRF_PARAMETER
 from gateway.rest.body import Form, read_body
@@ -35,33 +37,70 @@ PICTURES: Mapping[Operation, tuple[str, ...]] = {
 """The fields with the pictures of each operation on pictures that has a route."""
 
 
+class OperationFields(NamedTuple):
+    """The fields of an operation, as they came. ``file_names``: of the ``images`` in a form, in their order."""
+
+    values: dict[str, Any]
+    file_names: tuple[str, ...] = ()
+
+
 def read_recognition_request(
     request: Request, operation: Operation, path_fields: Mapping[str, str]
 ) -> tuple[tuple[bytes, ...], dict[str, Any]]:
-    """Return the pictures of a request, and its other fields, from the path, the query and the body.
+    """Return the pictures of a request, and the other parts of its Request, from the path, the query and the body.
 
     Raise BadRequest, BadImage or TooLarge.
     """
     names = PICTURES[operation]
     taken = take_pictures(request, names)
-    images = dict(zip(names, taken.pictures, strict=True))
-    fields = read_recognition_fields(operation, {**_query(request), **taken.others, **path_fields, **images})
-    return taken.pictures, fields.model_dump(exclude=set(names))
+    body = {**taken.others, **dict(zip(names, taken.pictures, strict=True))}
+    fields = read_recognition_fields(operation, _merge(path=path_fields, query=read_query(request), body=body))
+    return taken.pictures, {**fields.model_dump(exclude=set(names)), "file_names": taken.file_names}
 
 
-def read_fields(request: Request, operation: str) -> dict[str, Any]:
-    """Return the fields of the query, and of the form or the JSON. Raise BadRequest or TooLarge."""
-    fields = _query(request)
-    body = read_body(request)
+def read_fields(request: Request, operation: str, path_fields: Mapping[str, str]) -> OperationFields:
+    """Return the fields of the path, the query, and the form or the JSON. Raise BadRequest or TooLarge."""
+    body = _body_fields(read_body(request), operation)
+    values = _merge(path=path_fields, query=read_query(request), body=body.values)
+    return OperationFields(values, body.file_names)
+
+
+def read_query(request: Request, lists: Collection[str] = ()) -> dict[str, str]:
+    """Return the fields of the query. Raise BadRequest for one that occurs twice, and is none of the ``lists``."""
+    values = [(name, value) for name, value in request.args.items(multi=True) if name != CSRF_PARAMETER]
+    twice = find_repeated(name for name, _ in values if name not in lists)
+    if twice is not None:
+        raise BadRequest(f"the query has {quote_value(twice)} twice: give it once")
+    if file := next((name for name, _ in values if BINARY_FIELD.fullmatch(name)), None):
+        raise BadRequest(f"the query has {file!r}: send files in the body")
+    # The values of a list may also be joined by commas.
+    joined = {name: ",".join(value for other, value in values if other == name) for name in lists}
+    return {name: joined.get(name, value) for name, value in values}
+
+
+def _merge(**places: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of all places. Raise BadRequest for a field that stands in two of them."""
+    # One of the two values would have no effect, and the client would not notice.
+    merged: dict[str, Any] = {}
+    found_in: dict[str, str] = {}
+    for place, fields in places.items():
+        for name, value in fields.items():
+            if name in merged:
+                raise BadRequest(
+                    f"{quote_value(name)} is given twice, in the {found_in[name]} and in the {place}: give it once"
+                )
+            merged[name], found_in[name] = value, place
+    return merged
+
+
+def _body_fields(body: Form | Mapping[str, Any] | bytes, operation: str) -> OperationFields:
+    """Return the fields of a body. Raise BadRequest."""
     if isinstance(body, Mapping):
-        return {**fields, **body}
+        return OperationFields(dict(body))
     if not isinstance(body, bytes):
-        return {**fields, **_form_fields(body, operation)}
-    return {**fields, **_bare_fields(operation, body)} if body else fields
-
-
-def _query(request: Request) -> dict[str, Any]:
-    return {name: value for name, value in request.args.items() if name != CSRF_PARAMETER}
+        names = tuple(part.file_name for part in body if _name(part, operation) == "images")
+        return OperationFields(_form_fields(body, operation), names)
+    return OperationFields(_bare_fields(operation, body) if body else {})
 
 
 def _bare_fields(operation: str, body: bytes) -> dict[str, Any]:
@@ -84,7 +123,7 @@ def _name(part: Part, operation: str) -> str:
     """Return the field of a part. A picture of any usual name is one of the ``images``."""
     # Many programs cannot choose the name of the field, or number their files.
     is_picture = BARE_BODY_FIELDS.get(operation) == "images" and has_usual_name(part)
-    return "images" if is_picture and not BINARY_FIELD.fullmatch(part.name) else part.name
+    return "images" if is_picture else part.name
 
 
 def _is_list(name: str, values: list[str | bytes]) -> bool:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Field, File, MultipartDecoder, State
 
 from gateway.errors import BadRequest, TooLarge
+from gateway.formats.file_names import shown_file_name
 
 MAX_PARTS = 16
 MAX_BOUNDARY_BYTES = 200
@@ -49,6 +50,11 @@ class Part:
     def is_file(self) -> bool:
         """True if the part declares itself as a file."""
         return self.filename is not None or not (self.kind or "text/").lower().startswith("text/")
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file as messages show it, or ""."""
+        return shown_file_name(self.filename)
 
     def text(self) -> str:
         """Return the content as text, in UTF-8 or in the old character set that the part declares. Raise BadRequest."""

@@ -40,7 +40,9 @@ def read_effect(
             f" {quote_value(header)}"
         )
     # No camera and no user of MQTT has a colon in the name. Two tokens may choose the same key.
-    return Effect(f"rest:{caller.name or ''}/{key}", _digest(operation, fields), deadline)
+    return Effect(
+        f"rest:{caller.name or ''}/{key}", _digest(operation, fields), deadline, operation, f"the {KEY_HEADER} {key!r}"
+    )
 
 
 def _digest(operation: str, fields: Mapping[str, Any]) -> bytes:

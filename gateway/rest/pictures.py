@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from flask import Request
 
 from gateway.contract.base import Document
+from gateway.contract.reading import find_repeated
 from gateway.errors import BadImage, BadRequest
 from gateway.formats.file_kinds import is_file, is_picture
-from gateway.formats.text_encodings import decode_base64, json_type_name
+from gateway.formats.text_encodings import decode_base64, json_type_name, quote_value
 from gateway.rest.body import BYTE_ORDER_MARK, Form, read_body
 from gateway.rest.forms import Part
 
@@ -47,37 +48,29 @@ _USUAL_NAME = re.compile(
 
 
 class TakenPictures(NamedTuple):
-    """The pictures of a body, and its other fields: texts, or values of JSON."""
+    """The pictures of a body, and its other fields: texts, or values of JSON. ``file_names``: of files in a form."""
 
     pictures: tuple[bytes, ...]
     others: Mapping[str, Any]
+    file_names: tuple[str, ...] = ()
 
 
-def read_pictures(request: Request, names: Sequence[str]) -> tuple[bytes, ...]:
-    """Return the pictures of a body, and ignore its other fields, as the original project does.
+def take_pictures(request: Request, names: Sequence[str], *, ignore_others: bool = False) -> TakenPictures:
+    """Return the pictures and the other fields of a body.
 
-    ``names``: keys of PICTURE_FIELDS. Raise BadRequest, BadImage or TooLarge.
+    ``names``: keys of PICTURE_FIELDS. ``ignore_others``: do not read other fields, as the original project does.
+    Raise BadRequest, BadImage or TooLarge.
     """
-    body = read_body(request)
-    if isinstance(body, bytes):
-        return (_bare_picture(body, names),)
-    if isinstance(body, Mapping):
-        return tuple(_json_picture(body, field) for field in _json_fields(body, names))
-    return tuple(_form_picture(part) for part in _picture_parts(body, names))
-
-
-def take_pictures(request: Request, names: Sequence[str]) -> TakenPictures:
-    """Return the pictures and the other fields of a body, as ``read_pictures`` does."""
     body = read_body(request)
     if isinstance(body, bytes):
         return TakenPictures((_bare_picture(body, names),), {})
     if isinstance(body, Mapping):
         fields = _json_fields(body, names)
-        others = {name: value for name, value in body.items() if name not in fields}
+        others = {name: value for name, value in body.items() if name not in fields and not ignore_others}
         return TakenPictures(tuple(_json_picture(body, field) for field in fields), others)
     parts = _picture_parts(body, names)
-    texts = {part.name: part.text() for part in body if part not in parts}
-    return TakenPictures(tuple(map(_form_picture, parts)), texts)
+    texts = _texts([part for part in body if part not in parts and not ignore_others])
+    return TakenPictures(tuple(map(_form_picture, parts)), texts, tuple(part.file_name for part in parts))
 
 
 def decode_if_base64(data: bytes) -> bytes:
@@ -96,7 +89,7 @@ def has_usual_name(part: Part) -> bool:
 def _bare_picture(body: bytes, names: Sequence[str]) -> bytes:
     fields = " and ".join(names)
     if not body:
-        raise BadImage(f"the body is empty: send a form (multipart/form-data) with {fields}, or JSON")
+        raise BadRequest(f"the body is empty: send a form (multipart/form-data) with {fields}, or JSON")
     if len(names) > 1:
         raise BadRequest(
             f"{len(names)} pictures are expected, and the body is one picture: send them as {fields} of a form"
@@ -118,6 +111,13 @@ def _picture_parts(form: Form, names: Sequence[str]) -> list[Part]:
         raise BadRequest(f"the form has {len(several)} files {several[0].name!r}: send only one")
     missing = next(name for name, parts in zip(names, named, strict=True) if not parts)
     raise BadRequest(f"the form has no file {missing!r}: {_list_fields(part.name for part in form)}")
+
+
+def _texts(parts: Form) -> dict[str, str]:
+    """Return the texts of parts by their names. Raise BadRequest."""
+    if (twice := find_repeated(part.name for part in parts)) is not None:
+        raise BadRequest(f"the form has {quote_value(twice)} twice: give it once")
+    return {part.name: part.text() for part in parts}
 
 
 def _parts_named(form: Form, names: Sequence[str]) -> list[Part]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 from gateway.contract import cameras as documents
 from gateway.contract import fields as f
+from gateway.contract.base import UnchangedDocument
 from gateway.contract.coded_warnings import warning_fields
 from gateway.contract.live import round_time
 from gateway.errors import UnknownPerson, Unsupported
@@ -41,17 +42,23 @@ class CameraOperations:
         self._live_or_none = live
         self._refresh = people.updater.refresh
 
-    def list(self, _request: AdministrationRequest, _fields: f.NoFields) -> documents.CamerasDocument:
+    def list(self, _request: AdministrationRequest, fields: f.ListNamed) -> documents.CamerasDocument:
         self._refresh()
         present = {each.camera: each for each in self._live.presences()}
         reports = self._live.camera_reports()
         states = sorted(self._live.cameras(), key=lambda each: each.camera)
+        found = [each for each in states if fields.search.casefold() in each.camera.casefold()]
+        # One more than asked for: it says whether there is another page.
+        page = [each for each in found if each.camera > fields.after][: fields.limit + 1]
         return documents.CamerasDocument(
             enabled=self._live.all_enabled,
             cameras=[
                 documents.write_camera(each, _presence(present, each.camera), reports.get(each.camera))
-                for each in states
+                for each in page[: fields.limit]
             ],
+            known=len(states),
+            found=len(found),
+            next=page[fields.limit - 1].camera if len(page) > fields.limit else None,
         )
 
     def show(self, _request: AdministrationRequest, fields: f.OneCamera) -> documents.CameraDetailDocument:
@@ -62,15 +69,28 @@ class CameraOperations:
         presence = _presence({each.camera: each for each in self._live.presences()}, fields.camera)
         return documents.write_camera_detail(state, presence, self._live.camera_reports().get(fields.camera))
 
-    def snapshot(self, _request: AdministrationRequest, fields: f.CameraSnapshot) -> documents.SnapshotDocument:
+    def snapshot(
+        self, request: AdministrationRequest, fields: f.CameraSnapshot
+    ) -> documents.SnapshotDocument | UnchangedDocument:
         # Another process may have erased somebody whom the frame shows.
         self._refresh()
         frame = self._live.last_frame(fields.camera)
         if frame is None:
-            return self._last_sighting(fields.camera)
-        marks = [mark_face(face) for face in frame.faces] if fields.annotate else []
-        picture = self._vision.draw_frame(frame.picture, fields.camera, marks)
-        return _snapshot(fields.camera, frame.timestamp, picture, live=True)
+            timestamp, crop = self._last_sighting(fields.camera)
+            drawing = self._vision.show_picture(crop, fields.width)
+        else:
+            marks = [mark_face(face) for face in frame.faces] if fields.annotate else []
+            timestamp = frame.timestamp
+            drawing = self._vision.draw_frame(frame.picture, fields.camera, marks, fields.width)
+        if drawing.version in request.held_versions:
+            return UnchangedDocument(version=drawing.version)
+        return documents.SnapshotDocument(
+            camera=fields.camera,
+            timestamp=round_time(timestamp),
+            live=frame is not None,
+            picture=base64.b64encode(drawing.draw()).decode(),
+            version=drawing.version,
+        )
 
     def switch(self, request: AdministrationRequest, fields: f.SwitchCamera) -> documents.CameraSwitchDocument:
         return self._switch(request, fields.camera, on=fields.enabled)
@@ -110,13 +130,13 @@ class CameraOperations:
         text = f"the camera {camera} is not known yet: it will be {state} when it sends its first picture"
         return [CodedWarning(text, "unknown_camera")]
 
-    def _last_sighting(self, camera: str) -> documents.SnapshotDocument:
-        """Return the picture of the last sighting that has one. Raise UnknownPerson."""
+    def _last_sighting(self, camera: str) -> tuple[float, bytes]:
+        """Return the time and the picture of the last sighting that has one. Raise UnknownPerson."""
         if not self._is_known(camera):
             raise self._unknown_camera_error(camera)
         for sighting in self._sightings.list_sightings(camera=camera, limit=SNAPSHOT_SIGHTINGS):
             if crop := self._sightings.read_crop(sighting.id):
-                return _snapshot(camera, sighting.last_seen, crop, live=False)
+                return sighting.last_seen, crop
         raise UnknownPerson(f"there is no picture of the camera {camera}: none came since the start")
 
     def _unknown_camera_error(self, camera: str) -> UnknownPerson:
@@ -137,8 +157,3 @@ class CameraOperations:
 
 def _presence(found: Mapping[str, Presence], camera: str) -> Presence:
     return found.get(camera) or Presence(camera=camera)
-
-
-def _snapshot(camera: str, timestamp: float, picture: bytes, *, live: bool) -> documents.SnapshotDocument:
-    encoded = base64.b64encode(picture).decode()
-    return documents.SnapshotDocument(camera=camera, timestamp=round_time(timestamp), live=live, picture=encoded)

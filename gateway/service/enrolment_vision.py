@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 
 from gateway.model import (
     AnalyseTask,
@@ -19,6 +20,7 @@ from gateway.model import (
     ShowChipsTask,
     SizeLimit,
 )
+from gateway.people.vision import Drawing, drawing_version
 from gateway.workers.job import Job, Report
 
 # The space keeps it apart from the names of cameras.
@@ -38,7 +40,7 @@ def _whole_picture(_camera: str) -> Search:
 
 
 class WorkerVision:
-    """The vision that people/ needs for enrolments (people/vision.py). Each method waits for a worker process.
+    """The vision that people/ needs (people/vision.py). Each method waits for a worker process, or returns a Drawing.
 
     Every method raises GatewayError for a picture that cannot be used, Busy, and CancelledError when the gateway stops.
     Faces may be of any size from ``min_face`` pixels on.
@@ -72,14 +74,23 @@ class WorkerVision:
         """Return an enrolled face, described from its stored chips with the present engine."""
         return self._describe(chips, RedescribeTask())
 
-    def show_chips(self, chips: bytes) -> bytes:
-        """Return a JPEG of the face of chips, for people to look at."""
-        return self._draw(chips, ShowChipsTask())
+    def show_chips(self, chips: bytes) -> Drawing:
+        """Return the drawing of the face of chips."""
+        return self._drawing(chips, ShowChipsTask())
 
-    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
-        """Return a JPEG of a camera's picture with marks, without the regions that ``never`` leaves out."""
+    def draw_frame(self, frame: bytes, camera: str, marks: Sequence[FaceMark], width: int | None) -> Drawing:
+        """Return the drawing of a camera's picture with marks, without the regions that ``never`` leaves out."""
         search = self._search(camera)
-        return self._draw(frame, DrawTask(tuple(marks), search.mounting, search.never, self._size_limit))
+        task = DrawTask(tuple(marks), search.mounting, search.never, self._size_limit, width)
+        return self._drawing(frame, task)
+
+    def show_picture(self, picture: bytes, width: int | None) -> Drawing:
+        """Return the drawing of a stored picture, reduced to a width. Without a width it is the picture itself."""
+        task = DrawTask((), size_limit=self._size_limit, width=width)
+        return self._drawing(picture, task) if width else Drawing(drawing_version(picture, None), lambda: picture)
+
+    def _drawing(self, picture: bytes, task: ShowChipsTask | DrawTask) -> Drawing:
+        return Drawing(drawing_version(picture, task), partial(self._draw, picture, task))
 
     def _draw(self, picture: bytes, task: ShowChipsTask | DrawTask) -> bytes:
         job = Job((picture,), task, lane=SHOWN_LANE, deadline=time.monotonic() + MAX_DRAWING_S)

@@ -19,6 +19,7 @@ from gateway.model import (
     Search,
     SizeLimit,
     Timing,
+    name_picture,
 )
 from gateway.model.coded_warnings import CodedWarning
 from gateway.workers.job import Job, Report
@@ -58,11 +59,10 @@ def drawing_job(request: Request, reply: Recognition | Detection, search: Search
     return _job(request, DrawTask(tuple(map(mark_face, reply.faces)), search.mounting, search.never, limit))
 
 
-def single_faces(report: Report) -> list[FoundFace]:
+def single_faces(request: Request, report: Report) -> list[FoundFace]:
     """Return the only face of each picture. Raise NoFace or MultipleFaces. Of two pictures, the error names one."""
-    if len(report.analyses) == 1:
-        return [report.analyses[0].single_face()]
-    return [analysis.single_face(f"picture {number}") for number, analysis in enumerate(report.analyses, 1)]
+    names = request.picture_names or (name_picture(None),)
+    return [analysis.single_face(name) for analysis, name in zip(report.analyses, names, strict=True)]
 
 
 def timing_of(request: Request, report: Report, laps: Timing) -> Timing:
@@ -94,6 +94,7 @@ def _job(request: Request, task: AnalyseTask | DrawTask, live: bool = False) -> 
     return Job(
         request.pictures,
         task,
+        names=request.picture_names,
         lane=camera or f"{REST_LANE} {request.origin.sender}".strip(),
         deadline=request.deadline,
         live=live,

@@ -8,7 +8,7 @@ from functools import partial
 
 from gateway.contract import fields as f
 from gateway.contract import people as documents
-from gateway.contract.base import Document
+from gateway.contract.base import Document, UnchangedDocument
 from gateway.contract.coded_warnings import warning_fields
 from gateway.contract.field_types import MAX_ENTRIES
 from gateway.errors import UnknownPerson
@@ -32,7 +32,7 @@ class PeopleOperations:
         self._vision = vision
         self._pictures = PictureEnrolment(people.store.people, people.registry, vision)
 
-    def list(self, _request: AdministrationRequest, fields: f.ListPeople) -> documents.PeopleDocument:
+    def list(self, _request: AdministrationRequest, fields: f.ListNamed) -> documents.PeopleDocument:
         # One more than asked for: it says whether there is another page.
         entries = self._people.store.people.list_entries(
             after=fields.after, containing=fields.search, limit=fields.limit + 1
@@ -44,21 +44,28 @@ class PeopleOperations:
             next=entries[fields.limit - 1].person.slug if len(entries) > fields.limit else None,
         )
 
-    def picture(self, _request: AdministrationRequest, fields: f.ShownPicture) -> documents.PersonPictureDocument:
+    def picture(
+        self, request: AdministrationRequest, fields: f.ShownPicture
+    ) -> documents.PersonPictureDocument | UnchangedDocument:
         store = self._people.store
         picture = fields.picture or store.people.read_entry(fields.person).shown
         chips = None if picture is None else store.faces.read_picture_chips(fields.person, picture)
         if picture is None or chips is None:
             raise UnknownPerson(f"no picture of {fields.person} is stored, only how the face is recognised")
-        image = base64.b64encode(self._vision.show_chips(chips)).decode()
-        return documents.PersonPictureDocument(person=fields.person, picture=picture, image=image)
+        drawing = self._vision.show_chips(chips)
+        if drawing.version in request.held_versions:
+            return UnchangedDocument(version=drawing.version)
+        image = base64.b64encode(drawing.draw()).decode()
+        return documents.PersonPictureDocument(
+            person=fields.person, picture=picture, image=image, version=drawing.version
+        )
 
     def add(self, request: AdministrationRequest, fields: f.AddPictures) -> documents.EnrolledDocument:
         if fields.partial:
             examined = self._pictures.examine(request, fields.images)
         else:
             samples = self._pictures.read_samples(request, fields.images)
-            examined = [ExaminedPicture(number, sample) for number, sample in enumerate(samples, 1)]
+            examined = [ExaminedPicture(number, each.file, each) for number, each in enumerate(samples, 1)]
         enrol = partial(self._pictures.enrol, examined, request, fields.name, fields.person)
         return change_once(self._registry, request.effect, enrol, documents.EnrolledDocument)
 

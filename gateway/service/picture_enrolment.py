@@ -9,32 +9,24 @@ from dataclasses import dataclass
 from gateway.contract import people as documents
 from gateway.contract.coded_warnings import warning_fields
 from gateway.contract.errors import error_code
-from gateway.errors import (
-    BadImage,
-    Expired,
-    GatewayError,
-    MultipleFaces,
-    NoFace,
-    TooLarge,
-    UnknownPerson,
-    Unsupported,
-)
-from gateway.model import AdministrationRequest
-from gateway.people.enrolment import EnrolmentSample, name_picture
+from gateway.errors import PICTURE_ERRORS, Expired, GatewayError, UnknownPerson, naming_picture
+from gateway.model import AdministrationRequest, name_picture
+from gateway.people.enrolment import EnrolmentSample
 from gateway.people.registry import Registry
 from gateway.people.vision import EnrolmentVision
 from gateway.store.protocols import People
 from gateway.store.records import PICTURE_ID_DIGITS
 
-PICTURE_ERRORS = (BadImage, NoFace, MultipleFaces, TooLarge, Unsupported)
-"""The errors that the same picture will cause again. Others are no fault of the picture."""
-
 
 @dataclass(frozen=True, slots=True)
 class ExaminedPicture:
-    """A picture of a request with its number: either a sample to enrol, or the error that refuses the picture."""
+    """A picture of a request with its number: either a sample to enrol, or the error that refuses the picture.
+
+    ``file``: the name that the sender gave to the picture, or "".
+    """
 
     number: int
+    file: str
     sample: EnrolmentSample | None
     error: GatewayError | None = None
 
@@ -49,7 +41,11 @@ class PictureEnrolment:
 
     def read_samples(self, request: AdministrationRequest, images: Sequence[bytes]) -> list[EnrolmentSample]:
         """Analyse the pictures one after the other. Raise the error of the first one that cannot be used."""
-        return [self._sample(request, images, number) for number in range(1, len(images) + 1)]
+        samples = []
+        for number in range(1, len(images) + 1):
+            with naming_picture(name_picture(number, _file_name(request, number)) if len(images) > 1 else ""):
+                samples.append(self._sample(request, images, number))
+        return samples
 
     def examine(self, request: AdministrationRequest, images: Sequence[bytes]) -> list[ExaminedPicture]:
         """Analyse the pictures one after the other, also after one that cannot be used.
@@ -81,15 +77,16 @@ class PictureEnrolment:
             raise Expired(f"only {number - 1} of {len(images)} pictures were analysed in time: send fewer at once")
         image = images[number - 1]
         face = self._vision.describe_picture(image)
-        return EnrolmentSample(image, face, number if len(images) > 1 else None)
+        return EnrolmentSample(image, face, number if len(images) > 1 else None, _file_name(request, number))
 
     def _examine(self, request: AdministrationRequest, images: Sequence[bytes], number: int) -> ExaminedPicture:
+        file = _file_name(request, number)
         try:
             sample = self._sample(request, images, number)
-            self._registry.check_face(sample.face, name_picture(sample.number))
+            self._registry.check_face(sample.face, name_picture(None))
         except PICTURE_ERRORS as error:
-            return ExaminedPicture(number, None, error)
-        return ExaminedPicture(number, sample)
+            return ExaminedPicture(number, file, None, error)
+        return ExaminedPicture(number, file, sample)
 
     def _known_pictures(self, name: str | None, person: str | None) -> frozenset[str]:
         """Return the ids of the pictures that show the person before the enrolment."""
@@ -103,15 +100,20 @@ class PictureEnrolment:
         return frozenset(each.id for each in entry.pictures if not each.counter) if entry else frozenset()
 
 
+def _file_name(request: AdministrationRequest, number: int) -> str:
+    return request.file_names[number - 1] if request.file_names else ""
+
+
 def _result(examined: ExaminedPicture, known: frozenset[str]) -> documents.PictureResultDocument:
+    number, file = examined.number, examined.file or None
     if examined.sample is None:
         assert examined.error is not None
         return documents.PictureResultDocument(
-            picture=examined.number, status="refused", code=error_code(examined.error), error=str(examined.error)
+            picture=number, file=file, status="refused", code=error_code(examined.error), error=str(examined.error)
         )
     key = examined.sample.digest[:PICTURE_ID_DIGITS]
     return documents.PictureResultDocument(
-        picture=examined.number, status="already" if key in known else "added", id=key
+        picture=number, file=file, status="already" if key in known else "added", id=key
     )
 
 
@@ -119,5 +121,5 @@ def _no_picture_error(found: Sequence[ExaminedPicture]) -> GatewayError:
     errors = [each.error for each in found if each.error is not None]
     if len(errors) == 1:
         return errors[0]
-    reasons = "; ".join(f"{name_picture(each.number)}: {each.error}" for each in found)
+    reasons = "; ".join(f"{name_picture(each.number, each.file)}: {each.error}" for each in found)
     return type(errors[0])(f"none of the {len(found)} pictures can be used: {reasons}")

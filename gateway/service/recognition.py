@@ -115,13 +115,15 @@ class RecognitionService:
 
     def compare(self, request: Request, report: Report) -> Comparison:
         """Compare the faces of two pictures, or the face of one picture with one person."""
-        found = single_faces(report)
+        found = single_faces(request, report)
         clock = Stopwatch()
+        names = request.picture_names or ("",)
+        descriptors = [self._descriptor(face, name) for face, name in zip(found, names, strict=True)]
         if request.person is None:
             person, pictures = None, 1
-            similarity = self._gallery.compare(self._descriptor(found[0]), self._descriptor(found[1]))
+            similarity = self._gallery.compare(*descriptors)
         else:
-            candidate = self._gallery.compare_person(request.person, self._descriptor(found[0]))
+            candidate = self._gallery.compare_person(request.person, *descriptors)
             person, similarity, pictures = candidate.person, candidate.similarity, candidate.pictures
         clock.lap("match")
         score, threshold = self._decision.score(similarity, pictures), self._decision.verification_threshold()
@@ -150,7 +152,7 @@ class RecognitionService:
 
     def enrol(self, request: Request, report: Report) -> Enrolment:
         """Enrol the single face of each picture, at most once per request id."""
-        faces = single_faces(report)
+        faces = single_faces(request, report)
         samples = [EnrolmentSample(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
         enrol = partial(
             self._people.enrol, request.name, samples, request.origin.caller, person=request.person, new=True
@@ -169,11 +171,13 @@ class RecognitionService:
                 camera = request.origin.camera or "rest"
                 self._observe_unknown(found, request.pictures[0], analysis.image, camera)
 
-    def _descriptor(self, face: FoundFace) -> Descriptor:
+    def _descriptor(self, face: FoundFace, picture: str) -> Descriptor:
+        """Return the descriptor of a face. Raise BadImage, whose message names the picture unless the name is empty."""
         if face.descriptor is None or self._decision.is_too_small(face.quality):
             reason = self._decision.undescribed_reason(face.quality)
+            which = f"the face in {picture}" if picture else "the face"
             raise BadImage(
-                f"the face cannot be compared, since it is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}"
+                f"{which} cannot be compared, since it is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}"
             )
         return face.descriptor
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.config import Settings
 from gateway.contract.operations import check_role
-from gateway.errors import Forbidden, Unsupported
+from gateway.errors import Forbidden, Unsupported, naming_picture
 from gateway.model import Operation, PictureLimits, Request, Search, SizeLimit
 from gateway.people.gallery import Gallery
 
@@ -67,8 +67,9 @@ class RequestCheck:
             self._check_operation(camera, request.operation)
         else:
             check_role(request.origin.caller, request.operation.value)
-        for picture in request.pictures:
-            self._policy.size_limit(camera).check(len(picture))
+        for picture, name in zip(request.pictures, request.picture_names or ("",), strict=True):
+            with naming_picture(name):
+                self._policy.size_limit(camera).check(len(picture))
         if request.operation is Operation.VERIFY and request.person is not None:
             # Raises UnknownPerson.
             self._gallery.person(request.person)

@@ -40,9 +40,10 @@ class TokenOperations:
     def revoke(self, request: AdministrationRequest, fields: f.OneToken) -> documents.RevokedTokenDocument:
         if self._begin(request.effect, lambda: self._check_revocation(fields.name)):
             self._changes.revoke(fields.name, request.caller)
-        elif fields.name in [each.name for each in self._tokens.list_tokens()]:
+        elif request.effect and fields.name in [each.name for each in self._tokens.list_tokens()]:
             raise Conflict(
-                f"a request with this id was made before, and there is a token {fields.name}: use another id"
+                f"{request.effect.id_text} was used before to revoke {fields.name}, and there is such a token again:"
+                " send the request with another id"
             )
         return documents.RevokedTokenDocument(name=fields.name)
 
@@ -53,10 +54,10 @@ class TokenOperations:
 
     def _begin_secret(self, effect: Effect | None, check: Callable[[], object]) -> None:
         """Run the check. Raise Conflict for a request that was made before: its reply is stored nowhere."""
-        if not self._begin(effect, check):
+        if not self._begin(effect, check) and effect is not None:
             raise Conflict(
-                "a request with this id was made before, and its reply had a token, which is shown once: if you do not"
-                " have it, rotate the token with another id"
+                f"{effect.id_text} was used before, and the reply had a token, which is shown once: if you do not have"
+                " it, rotate the token with another id"
             )
 
     def _begin(self, effect: Effect | None, check: Callable[[], object]) -> bool:

@@ -14,6 +14,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from slugify import slugify
 
@@ -58,6 +59,15 @@ def annotate(picture: Picture, marks: Sequence[FaceMark]) -> bytes:
         for mark in visible:
             draw(mark)
     return canvas.encode_jpeg()
+
+
+def reduce_width(picture: Picture, width: int | None) -> Picture:
+    """Return a picture (height, width, 3) with at most this width, in the same proportions. None: as it is."""
+    own_height, own_width = picture.shape[:2]
+    if width is None or width >= own_width:
+        return picture
+    height = max(1, round(own_height * width / own_width))
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 
 def printable_label(label: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gateway.metrics import Stopwatch
@@ -19,7 +21,7 @@ from gateway.model import (
     Task,
 )
 from gateway.vision.analyse import analyse, redescribe
-from gateway.vision.annotate import annotate
+from gateway.vision.annotate import annotate, reduce_width
 from gateway.vision.blackout import black_out
 from gateway.vision.chips import CHIP_SIDE_PX, decode_chips, encode_chips
 from gateway.vision.decoding.decode import load_decoders
@@ -55,8 +57,10 @@ def _draw(data: bytes, task: DrawTask, limits: PictureLimits) -> Analysis:
     clock = Stopwatch()
     opened = open_picture(data, limits, task.mounting)
     height, width = opened.pixels.shape[:2]
-    picture = black_out(opened.pixels, task.never, Box(0, 0, width, height), width, height)
-    drawn = annotate(picture, [opened.in_own_pixels(mark) for mark in task.marks])
+    black = black_out(opened.pixels, task.never, Box(0, 0, width, height), width, height)
+    # The letters of names stay readable, because they are drawn into the reduced picture.
+    shown = replace(opened, pixels=reduce_width(black, task.width))
+    drawn = annotate(shown.pixels, [shown.in_own_pixels(mark) for mark in task.marks])
     task.size_limit.check(len(drawn))
     clock.lap("annotate")
     return Analysis(opened.image, (), clock.laps, drawn)

@@ -37,6 +37,7 @@ class Job:
     of the old frame is cancelled, and ``dropped`` of the next frame that is taken counts it. ``shared``: the lane has a
     camera's share of the queue, otherwise half of the queue. ``deadline``, ``queued``, ``began``: moments on the clock
     ``time.monotonic``. ``charged_s``: the worker seconds that were charged in advance. ``bytes``: of all pictures.
+    ``names``: the words by which errors name the pictures, or nothing for a single picture.
     """
 
     pictures: tuple[bytes, ...]
@@ -47,6 +48,7 @@ class Job:
     shared: bool = True
     dropped: int = 0
     request_id: str = ""
+    names: tuple[str, ...] = ()
     queued: float = field(default_factory=time.monotonic)
     began: float = 0.0
     charged_s: float = 0.0

@@ -47,8 +47,8 @@ def test_json_has_the_document_of_each_file(data: Path, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     done = facegate(data, "recognise", "--json", "none.jpg", "obama_1.jpg", str(tmp_path / "text.jpg"), code=1)
     missing, named, refused = map(json.loads, done.stdout.splitlines())
-    assert (missing["file"], missing["status"]) == ("none.jpg", "error")
-    assert "No such file or directory" in missing["error"]
+    assert (missing["file"], missing["status"], missing["code"]) == ("none.jpg", "error", "bad_request")
+    assert missing["error"] == "none.jpg cannot be read: No such file or directory: name an existing file"
     assert (named["file"], named["status"], named["op"]) == ("obama_1.jpg", "ok", "face_rec")
     assert named["person"] == "barack_obama"
     assert (refused["status"], refused["code"]) == ("error", "bad_image")
@@ -59,4 +59,4 @@ def test_two_pictures_are_compared(data: Path) -> None:
     document = json.loads(facegate(data, "match", "--json", "obama_1.jpg", "biden_1.jpg").stdout)
     assert (document["op"], document["match"]) == ("face_match", False)
     refused = facegate(data, "match", "obama_1.jpg", "empty_1.jpg", code=1)
-    assert refused.stderr.splitlines()[-1] == "facegate: there is no face in picture 2"
+    assert refused.stderr.splitlines()[-1] == "facegate: there is no face in picture 2 ('empty_1.jpg')"

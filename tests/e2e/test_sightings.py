@@ -127,6 +127,15 @@ def test_camera_shows_its_last_frame_and_its_people(harness: PeopleHarness) -> N
     with PIL.Image.open(io.BytesIO(frame("obama_1"))) as sent:
         assert sizes == [sent.size] * 2
     assert plain.content != drawn.content
+    small = requests.get(url, params={"width": "100", "annotate": "true"}, timeout=WAIT_S)
+    with PIL.Image.open(io.BytesIO(small.content)) as picture:
+        assert picture.size == (100, round(100 * sizes[0][1] / sizes[0][0]))
+    assert len({each.headers["ETag"] for each in (plain, drawn, small)}) == 3
+    held = {"If-None-Match": f"W/{small.headers['ETag']}"}
+    again = requests.get(url, params={"width": "100", "annotate": "true"}, headers=held, timeout=WAIT_S)
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", small.headers["ETag"])
+    assert again.headers["Cache-Control"] == plain.headers["Cache-Control"] == "private, no-store"
+    assert requests.get(url, params={"width": "101"}, headers=held, timeout=WAIT_S).status_code == 200
     switched = requests.put(f"{harness.url}/api/v1/cameras/hall/enabled", json={"enabled": False}, timeout=WAIT_S)
     assert switched.json() == {"schema": 1, "camera": "hall", "enabled": False}
     # Nothing of a camera that is off stays in memory: the picture of its last sighting is left.

@@ -43,7 +43,7 @@ from gateway.people.archive import read_archive, write_archive
 from gateway.rest import fields as rest_fields
 from gateway.rest.cross_site import CrossSiteCheck, read_authority
 from gateway.rest.forms import looks_like_form, read_form
-from gateway.rest.pictures import read_pictures
+from gateway.rest.pictures import take_pictures
 from gateway.store.records import ExportedPerson, Picture, StoredFace
 from gateway.vision.decoding.decode import decode_with_size
 from gateway.vision.decoding.jpeg import read_jpeg
@@ -195,9 +195,9 @@ def _read_rest(data: bytes) -> None:
     """Read a body as each kind of request over HTTP, with its Content-Type in the first line."""
     kind, _, body = data.partition(b"\n")
     for operation in ("people/add", "people/import"):
-        _ignore_errors(partial(rest_fields.read_fields, _request(kind, body), operation))
+        _ignore_errors(partial(rest_fields.read_fields, _request(kind, body), operation, {}))
     for names in (("file",), ("file1", "file2")):
-        _ignore_errors(partial(read_pictures, _request(kind, body), names))
+        _ignore_errors(partial(take_pictures, _request(kind, body), names))
 
 
 def _request(kind: bytes, body: bytes) -> Request:

@@ -74,3 +74,5 @@ def test_change_with_a_key_is_made_once(person: str) -> None:
     assert again.json() == first.json()
     other = requests.post(url, files={"images": frame("stranger_1")}, headers=headers, timeout=WAIT_S)
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    assert other.json()["detail"].startswith("the Idempotency-Key 'once' was used ")
+    assert "for another change than this people/add: a repetition must have the same" in other.json()["detail"]

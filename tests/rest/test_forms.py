@@ -355,7 +355,7 @@ def test_text_files_are_passed_to_the_decoder(app: RecordingApp, text: bytes) ->
 
 def test_message_about_an_empty_body_says_what_to_send(app: RecordingApp) -> None:
     for content_type in ("image/jpeg", "application/json", None):
-        assert "the body is empty" in app.refusal(post(app, b"", content_type), code="bad_image")
+        assert "the body is empty: send a form" in app.refusal(post(app, b"", content_type))
 
 
 def test_message_about_a_url_encoded_form_says_what_to_send(app: RecordingApp) -> None:

@@ -52,11 +52,16 @@ class AdministrationHarness:
         caller: Caller = REST_CALLER,
         effect: Effect | None = None,
         sender: str = "",
+        held_versions: frozenset[str] = frozenset(),
     ) -> Future[WireModel]:
-        origin = Origin(caller=caller, sender=sender)
         return self.administration.submit(
             AdministrationRequest(
-                operation=operation, fields=fields, origin=origin, valid_for_s=valid_for_s, effect=effect
+                operation=operation,
+                fields=fields,
+                origin=Origin(caller=caller, sender=sender),
+                valid_for_s=valid_for_s,
+                effect=effect,
+                held_versions=held_versions,
             )
         )
 
@@ -409,11 +414,30 @@ def test_chosen_picture_is_shown(harness: AdministrationHarness) -> None:
 def test_picture_of_a_person_is_made_from_its_chips(
     harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(WorkerVision, "show_chips", lambda _, chips: b"JPEG of " + chips)
+    monkeypatch.setattr(WorkerVision, "_draw", lambda _, chips, task: b"JPEG of " + chips)
     for fields in ({}, {"picture": picture_id("Alice")}):
         done = harness.do("people/picture", person="alice", **fields)
         assert (done["person"], done["picture"]) == ("alice", picture_id("Alice"))
         assert base64.b64decode(done["image"]) == b"JPEG of " + chips_of("Alice")
+
+
+def test_picture_that_the_caller_has_is_not_drawn_again(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[bytes] = []
+
+    def draw(_: WorkerVision, chips: bytes, _task: object) -> bytes:
+        drawn.append(chips)
+        return b"JPEG"
+
+    monkeypatch.setattr(WorkerVision, "_draw", draw)
+    fields = {"person": "alice"}
+    version = harness.do("people/picture", **fields)["version"]
+    again = harness.submit("people/picture", fields, held_versions=frozenset({"another", version})).result(10)
+    assert again.document() == {"version": version}
+    assert len(drawn) == 1
+    harness.submit("people/picture", {"person": "bob"}, held_versions=frozenset({version})).result(10)
+    assert len(drawn) == 2
 
 
 def test_person_shows_who_resembles_them_most(harness: AdministrationHarness) -> None:
@@ -456,14 +480,14 @@ def test_pictures_that_can_be_used_are_enrolled_with_partial(
     monkeypatch.setattr(WorkerVision, "describe_picture", lambda _, picture: describe(picture))
     harness.do("people/add", name="Cora", images=[b"old"])
     fields = {"name": "Cora", "images": [b"no face", b"new", b"dark", b"old"]}
-    with pytest.raises(NoFace):
+    with pytest.raises(NoFace, match=r"^picture 1: there is no face in the picture$"):
         harness.do("people/add", **fields)
     done = harness.do_once("people/add", partial=True, **fields)
     no_face, new, dark, old = done["results"]
     assert no_face == {"picture": 1, "status": "refused", "code": "no_face", "error": "there is no face in the picture"}
     assert new == {"picture": 2, "status": "added", "id": picture_id("new")}
     assert (dark["status"], dark["code"]) == ("refused", "bad_image")
-    assert dark["error"].startswith("picture 3 cannot be used, because the face is too dark")
+    assert dark["error"].startswith("the picture cannot be used, because the face is too dark")
     assert old == {"picture": 4, "status": "already", "id": picture_id("old")}
     assert done["pictures"] == 2
     assert [each["code"] for each in done["coded_warnings"]] == ["enrolled_already", "few_pictures"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadRequest, Conflict, TooLarge, UnknownPerson
-from gateway.model import Descriptor, Face, FaceMark, Image, Judgement, Person, Quality, Recognition
+from gateway.model import Descriptor, DrawTask, Face, Image, Judgement, Person, Quality, Recognition
 from gateway.model.caller import CLI_CALLER
 from gateway.model.cameras import CameraReport, LastFrame, Reason
 from gateway.model.people import Likeness
@@ -431,6 +431,15 @@ def test_group_that_another_process_ignored_is_ignored(harness: AdministrationHa
     assert [len(each.faces) for each in gateway.list_groups()] == [4]
 
 
+def test_cameras_are_listed_in_pages(harness: AdministrationHarness) -> None:
+    first = harness.do("cameras/list", limit=1)
+    assert ([each["camera"] for each in first["cameras"]], first["next"]) == (["porch"], "porch")
+    second = harness.do("cameras/list", limit=1, after=first["next"])
+    assert ([each["camera"] for each in second["cameras"]], second["next"]) == (["yard"], None)
+    found = harness.do("cameras/list", search="ARD")
+    assert ([each["camera"] for each in found["cameras"]], found["found"], found["known"]) == (["yard"], 1, 2)
+
+
 def test_cameras_are_listed(harness: AdministrationHarness) -> None:
     assert harness.do("cameras/list") == {
         "enabled": True,
@@ -460,6 +469,9 @@ def test_cameras_are_listed(harness: AdministrationHarness) -> None:
                 "hint": None,
             },
         ],
+        "known": 2,
+        "found": 2,
+        "next": None,
     }
 
 
@@ -483,14 +495,43 @@ def test_camera_is_shown_with_its_last_result(harness: AdministrationHarness) ->
 def test_snapshot_is_the_last_frame_with_marks_on_request(
     harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def draw(_: WorkerVision, frame: bytes, camera: str, marks: Sequence[FaceMark]) -> bytes:
-        return b"|".join([frame, camera.encode(), *(mark.label.encode() for mark in marks)])
+    drawn: list[DrawTask] = []
 
-    monkeypatch.setattr(WorkerVision, "draw_frame", draw)
+    def draw(_: WorkerVision, frame: bytes, task: DrawTask) -> bytes:
+        drawn.append(task)
+        return frame
+
+    monkeypatch.setattr(WorkerVision, "_draw", draw)
     shown = harness.do("cameras/snapshot", camera="porch")
-    assert (shown["timestamp"], shown["live"], base64.b64decode(shown["picture"])) == (6.0, True, b"frame|porch")
-    shown = harness.do("cameras/snapshot", camera="porch", annotate=True)
-    assert base64.b64decode(shown["picture"]) == b"frame|porch|Alice"
+    assert (shown["timestamp"], shown["live"], base64.b64decode(shown["picture"])) == (6.0, True, b"frame")
+    harness.do("cameras/snapshot", camera="porch", annotate=True, width="320")
+    assert [([mark.label for mark in task.marks], task.width) for task in drawn] == [([], None), (["Alice"], 320)]
+
+
+def test_snapshot_that_the_caller_has_is_not_drawn_again(
+    harness: AdministrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[DrawTask] = []
+
+    def draw(_: WorkerVision, frame: bytes, task: DrawTask) -> bytes:
+        drawn.append(task)
+        return frame
+
+    monkeypatch.setattr(WorkerVision, "_draw", draw)
+    choices: list[dict[str, Any]] = [{}, {"width": 320}, {"width": 640}, {"annotate": True}]
+    versions = [harness.do("cameras/snapshot", camera="porch", **each)["version"] for each in choices]
+    assert len(set(versions)) == len(drawn) == 4
+    for each, version in zip(choices, versions, strict=True):
+        request = {"camera": "porch", **each}
+        again = harness.submit("cameras/snapshot", request, held_versions=frozenset({version})).result(10)
+        assert again.document() == {"version": version}
+    assert len(drawn) == 4
+
+
+@pytest.mark.parametrize("width", [15, 8193, 0, -1, "wide", 1.5])
+def test_width_of_a_snapshot_has_bounds(harness: AdministrationHarness, width: object) -> None:
+    with pytest.raises(BadRequest, match=r"width must be (from 16 to 8192 pixels|a whole number)"):
+        harness.do("cameras/snapshot", camera="porch", width=width)
 
 
 def test_reply_to_a_change_waits_until_the_cameras_know_it(
@@ -511,12 +552,12 @@ def test_picture_that_was_drawn_during_an_erasure_is_not_sent(
     erase = [lambda: harness.do("people/erase", person="bob")]
     frames = [b"after the erasure", b"before the erasure"]
 
-    def draw(_: WorkerVision, frame: bytes, _camera: str, _marks: object) -> bytes:
+    def draw(_: WorkerVision, frame: bytes, _task: object) -> bytes:
         if erase:
             erase.pop()()
         return frame
 
-    monkeypatch.setattr(WorkerVision, "draw_frame", draw)
+    monkeypatch.setattr(WorkerVision, "_draw", draw)
     monkeypatch.setattr(live, "last_frame", lambda _: LastFrame(frames.pop(), 6.0, ()))
     shown = harness.do("cameras/snapshot", camera="porch")
     assert base64.b64decode(shown["picture"]) == b"after the erasure"

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.contract.operations import changes, check_command
 from gateway.errors import BadRequest, Forbidden, Timeout, Unsupported, code_of, shutting_down_error
+from gateway.formats.text_encodings import quote_value
 from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Caller, Effect
 from gateway.mqtt.bridge.command_access import CommandAccess
@@ -117,4 +118,5 @@ def _effect(command: Command, transaction: str | None, deadline: float) -> Effec
     # Users may choose the same transaction: the key contains the login.
     login = command.address.origin.caller.name
     key = f"bridge/{transaction}" if login is None else f"bridge/user/{login}/{transaction}"
-    return Effect(key, digest(command.address, command.payload, {}), deadline)
+    id_text = f"the transaction {quote_value(transaction)}"
+    return Effect(key, digest(command.address, command.payload, {}), deadline, operation, id_text)

@@ -206,7 +206,8 @@ def _effect(message: Frame | Query, valid_for_s: float) -> Effect:
             f"{address.operation} needs a request id, so that it is done once: request/{address.operation}/<id>"
         )
     digest_of_all = digest(address, message.payload, message.properties)
-    return Effect(address.key, digest_of_all, address.origin.received + valid_for_s)
+    deadline, id_text = address.origin.received + valid_for_s, f"the request id {address.origin.request_id!r}"
+    return Effect(address.key, digest_of_all, deadline, address.operation, id_text)
 
 
 def _operation(address: Address) -> Operation:

@@ -62,7 +62,7 @@ def _answers(calls: Calls) -> Mapping[str, Answer]:
         return documents.write_recognised_faces(reply, least)
 
     def match(form: DeepStackForm) -> WireModel:
-        reply = calls.recognise(Operation.FACE_MATCH, form.two_pictures())
+        reply = calls.recognise(Operation.FACE_MATCH, form.two_pictures(), file_names=form.file_names)
         assert isinstance(reply, Comparison)
         return documents.write_similarity(reply)
 
@@ -70,7 +70,7 @@ def _answers(calls: Calls) -> Mapping[str, Answer]:
         "detect": detect,
         "face_rec": recognise,
         "face_match": match,
-        "people/add": lambda form: people.register(form.userid(), form.all_pictures()),
+        "people/add": lambda form: people.register(form.userid(), form.all_pictures(), form.file_names),
         "people/list": lambda _: people.list_names(),
         "people/remove": lambda form: people.delete(form.userid()),
     }

@@ -45,10 +45,14 @@ _PICTURE_NAME = re.compile(r"(image|file|picture|photo)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class DeepStackForm:
-    """The texts of a form by their names, and its pictures in their order, each with its name."""
+    """The texts of a form by their names, and its pictures in their order, each with its name.
+
+    ``file_names``: of the pictures.
+    """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     pictures: Sequence[tuple[str, bytes]] = ()
+    file_names: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
         """Return a text without spaces around it, or "" if the form has none of that name."""
@@ -164,9 +168,11 @@ def read_deepstack_form(request: Request) -> DeepStackForm:
         if not parts:
             return DeepStackForm()
         raise BadRequest("the body is not a form: send multipart/form-data (curl -F image=@picture.jpg)")
+    pictures = [part for part in parts if _is_picture(part)]
     return DeepStackForm(
         {part.name: part.text() for part in parts if not _is_picture(part)},
-        [(part.name, part.content) for part in parts if _is_picture(part)],
+        [(part.name, part.content) for part in pictures],
+        tuple(part.file_name for part in pictures),
     )
 
 

@@ -17,9 +17,9 @@ class RegisteredPeople:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def register(self, userid: str, pictures: Sequence[bytes]) -> RegisteredDocument:
+    def register(self, userid: str, pictures: Sequence[bytes], file_names: tuple[str, ...]) -> RegisteredDocument:
         """Enrol pictures of a person. An enrolled person keeps the earlier pictures."""
-        done = self._calls.administer("people/add", {"name": userid, "images": list(pictures)})
+        done = self._calls.administer("people/add", {"name": userid, "images": list(pictures)}, file_names)
         # Clients register picture by picture.
         return RegisteredDocument(message="face updated" if done["pictures"] > len(pictures) else "face added")
 

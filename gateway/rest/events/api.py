@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import get_args
 
 from flask import Flask, Request, Response, request
 
 from gateway.contract.events import EventKind
+from gateway.contract.operations import check_field_names
 from gateway.errors import BadRequest
 from gateway.model import CAMERA_NAME
 from gateway.rest.access.access import Access
 from gateway.rest.access.current import current_identity, current_sender
 from gateway.rest.events.hub import Choice
 from gateway.rest.events.streams import EventStreams
+from gateway.rest.fields import read_query
 from gateway.rest.transport.environ import STREAM_SLOT, StreamSlot
 
 EVENTS_PATH = "/api/v1/events"
 STREAM_TYPE = "text/event-stream"
 KINDS: tuple[EventKind, ...] = get_args(EventKind)
+
+LIST_FIELDS = ("kind", "camera")
+"""The fields of the query that may be repeated."""
+ID_FIELD = "last_event_id"
+QUERY_FIELDS = (*LIST_FIELDS, ID_FIELD)
 
 MAX_CAMERAS = 100
 """The most cameras that a client may name in its query."""
@@ -39,7 +46,7 @@ def add_events_api(app: Flask, access: Access, streams: EventStreams) -> None:
         response = Response(mimetype=STREAM_TYPE, headers=_HEADERS)
         slot: StreamSlot | None = request.environ.get(STREAM_SLOT)
         if request.method == "GET" and slot is not None:
-            last_id = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
+            last_id = request.headers.get("Last-Event-ID") or request.args.get(ID_FIELD, "")
             is_allowed = access.keep_checking(request, current_identity(), "viewer")
             slot.put(streams.open(choice, current_sender(), last_id, is_allowed))
         return response
@@ -47,7 +54,9 @@ def add_events_api(app: Flask, access: Access, streams: EventStreams) -> None:
 
 def read_choice(request: Request) -> Choice:
     """Return the events that a request asks for. Raise BadRequest."""
-    kinds, cameras = _words(request, "kind"), _words(request, "camera")
+    query = read_query(request, lists=LIST_FIELDS)
+    check_field_names("the event stream", query, QUERY_FIELDS)
+    kinds, cameras = _words(query, "kind"), _words(query, "camera")
     if unknown := sorted(kinds - {*KINDS}):
         raise BadRequest(f"unknown kind {unknown[0][:40]!a}: the kinds of events are {', '.join(KINDS)}")
     if wrong := sorted(each for each in cameras if not CAMERA_NAME.fullmatch(each)):
@@ -57,7 +66,6 @@ def read_choice(request: Request) -> Choice:
     return Choice(frozenset(each for each in KINDS if each in kinds), cameras)
 
 
-def _words(request: Request, name: str) -> frozenset[str]:
-    """Return the words of a parameter that may be repeated, and may hold a list with commas."""
-    values: Iterable[str] = request.args.getlist(name)
-    return frozenset(word for value in values for word in value.split(",") if word)
+def _words(query: Mapping[str, str], name: str) -> frozenset[str]:
+    """Return the words of a list with commas."""
+    return frozenset(word for word in query.get(name, "").split(",") if word)

@@ -27,11 +27,9 @@ class SqliteEffects:
     def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
         digest = hmac.digest(self._secret, effect.digest, "sha256")
         with self._database.transaction() as db:
-            done = db.execute("SELECT digest, reply FROM effects WHERE key = ?", (effect.key,)).fetchone()
+            done = db.execute("SELECT digest, reply, at FROM effects WHERE key = ?", (effect.key,)).fetchone()
             if done is not None and done[0] != digest:
-                raise Conflict(
-                    f"another request was made with the id of {effect.key}: give every request an id of its own"
-                )
+                raise _other_request_error(effect, done[2])
             if done is not None:
                 return _read_reply(effect, done[1])
             reply = _apply_in_time(effect, change)
@@ -62,6 +60,16 @@ class SqliteEffects:
         if self._database.row("SELECT 1 FROM effects WHERE at < ? OR at <= ?", moments):
             with self._database.transaction() as db:
                 db.execute("DELETE FROM effects WHERE at < ? OR at <= ?", moments)
+
+
+def _other_request_error(effect: Effect, at: float) -> Conflict:
+    """Return the error for a request with the id of another one, which was made at ``at``."""
+    # Only the digest of the other request is stored, so nobody knows in which field it differs.
+    return Conflict(
+        f"{effect.id_text} was used {max(0, round(time.time() - at))} s ago for another change than this"
+        f" {effect.operation}: a repetition must have the same operation, fields and files. Give a new change an id of"
+        " its own"
+    )
 
 
 def _write_reply(reply: EffectReply) -> str:
