@@ -101,11 +101,7 @@ class Facegate:
 
     def people(self, search: str = "") -> Iterator[Json]:
         """Give all enrolled people, or those whose names contain a text."""
-        query = {"search": search, "limit": 100, "after": ""}
-        while query["after"] is not None:
-            page = self._json("GET", "/api/v1/people", query=query)
-            yield from page["people"]
-            query["after"] = page["next"]
+        return self._pages("GET", "/api/v1/people", field="people", query={"search": search})
 
     def person(self, person: str) -> Json:
         """Return a person with the pictures."""
@@ -166,20 +162,21 @@ class Facegate:
 
     def sightings(self, camera: str = "", person: str = "", since: float | None = None) -> Iterator[Json]:
         """Give the sightings, the newest first. ``since``: seconds since 1970."""
-        query: Json = {"camera": camera or None, "person": person or None, "since": since, "limit": 100}
-        while page := self._json("GET", "/api/v1/sightings", query=query):
-            yield from page["sightings"]
-            if page["next"] is None:
-                return
-            query["before"] = page["next"]
+        query = {"camera": camera, "person": person, "since": since}
+        return self._pages("GET", "/api/v1/sightings", field="sightings", query=query, position="before")
 
     def sighting_picture(self, sighting: str) -> bytes:
         """Return the picture of a sighting, a JPEG."""
         return self._bytes("GET", "/api/v1/sightings/{sighting}/picture", sighting=sighting)
 
-    def cameras(self) -> list[Json]:
-        found: list[Json] = self._json("GET", "/api/v1/cameras")["cameras"]
-        return found
+    def cameras(self, search: str = "") -> Iterator[Json]:
+        """Give all cameras, or those whose names contain a text."""
+        return self._pages("GET", "/api/v1/cameras", field="cameras", query={"search": search})
+
+    def snapshot(self, camera: str, *, annotate: bool = False, width: int | None = None) -> bytes:
+        """Return the last picture of a camera, a JPEG. ``width``: reduce a wider picture to so many pixels."""
+        query = {"annotate": annotate, "width": width}
+        return self._bytes("GET", "/api/v1/cameras/{camera}/snapshot", query=query, camera=camera)
 
     def switch_camera(self, camera: str, *, enabled: bool) -> Json:
         """Switch recognition for a camera on or off."""
@@ -216,6 +213,14 @@ class Facegate:
     def session(self) -> Json:
         """Return the name and the role of the token."""
         return self._json("GET", "/session")
+
+    def _pages(self, method: str, path: str, *, field: str, query: Json, position: str = "after") -> Iterator[Json]:
+        """Give the entries of a list, page by page. ``position``: the field of the query for the next page."""
+        while page := self._json(method, path, query={**query, "limit": 100}):
+            yield from page[field]
+            if page["next"] is None:
+                return
+            query = {**query, position: page["next"]}
 
     def _json(self, method: str, path: str, **request: Any) -> Json:
         document: Json = self._ask(method, path, **request).json()

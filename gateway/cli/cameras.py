@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.operations import operations_or_exit
+from gateway.cli.operations import all_pages, operations_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.contract.base import Document
 
@@ -20,13 +20,14 @@ _ALL = "all cameras"
 def list_cameras(config: Path | None, as_json: bool) -> None:
     """List all cameras that are known, and their switches."""
     with operations_or_exit(config) as run:
-        found = run("cameras/list")
-    switches = {each["camera"]: each["enabled"] for each in found["cameras"]}
+        pages = list(all_pages(run, "cameras/list"))
+    switches = {each["camera"]: each["enabled"] for page in pages for each in page["cameras"]}
+    enabled = pages[-1]["enabled"]
     if as_json:
         cameras = [{"camera": name, "enabled": on} for name, on in switches.items()]
-        click.echo(json.dumps({"enabled": found["enabled"], "cameras": cameras}))
+        click.echo(json.dumps({"enabled": enabled, "cameras": cameras}))
         return
-    if not found["enabled"]:
+    if not enabled:
         click.echo(f"{_ALL}: off")
     for name, on in switches.items():
         click.echo(f"{name}: {'on' if on else 'off'}")

@@ -34,6 +34,19 @@ RunOperation = Callable[..., Document]
 """Run an operation with its fields, and return its document. Raise GatewayError."""
 
 
+PAGE_SIZE = 1000
+"""Entries of a list that one call of its operation returns."""
+
+
+def all_pages(run: RunOperation, operation: str, **fields: Any) -> Iterator[Document]:
+    """Give the documents of all pages of a list. Raise GatewayError."""
+    after: str | None = ""
+    while after is not None:
+        page = run(operation, after=after, limit=PAGE_SIZE, **fields)
+        yield page
+        after = page["next"]
+
+
 @contextmanager
 def errors_as_messages() -> Iterator[None]:
     """End the command with a message and exit code 1 if a GatewayError is raised."""

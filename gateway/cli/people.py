@@ -11,7 +11,7 @@ import click
 
 from gateway.cli.files import read_named
 from gateway.cli.folder_removal import confirm_removal_of_people
-from gateway.cli.operations import operations_or_exit
+from gateway.cli.operations import all_pages, operations_or_exit
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import count, format_minute, print_table
 from gateway.cli.people_add import add
@@ -22,8 +22,6 @@ from gateway.contract.base import Document
 AUDIT_COLUMNS = (
     "time", "interface", "user", "role", "action", "outcome", "person", "name", "pictures", "detail"
 )  # fmt: skip
-PAGE_SIZE = 1000
-"""People that one call of ``people/list`` returns."""
 
 
 @click.command("list")
@@ -33,12 +31,7 @@ PAGE_SIZE = 1000
 def list_people(config: Path | None, as_json: bool, search: str) -> None:
     """List the enrolled people."""
     with operations_or_exit(config) as run:
-        found: list[Document] = []
-        after: str | None = ""
-        while after is not None:
-            page = run("people/list", after=after, search=search, limit=PAGE_SIZE)
-            found += page["people"]
-            after = page["next"]
+        found = [each for page in all_pages(run, "people/list", search=search) for each in page["people"]]
     if as_json:
         click.echo(json.dumps({"people": found}, ensure_ascii=False))
         return

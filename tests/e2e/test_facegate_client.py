@@ -24,7 +24,7 @@ def requests_of_client() -> Iterator[tuple[str, str, dict[str, ast.expr]]]:
         node for node in ast.walk(ast.parse(SOURCE.read_text())) if isinstance(node, ast.Call) and len(node.args) == 2
     ]
     for call in calls:
-        if isinstance(call.func, ast.Attribute) and call.func.attr in ("_json", "_bytes", "_stream"):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("_json", "_pages", "_bytes", "_stream"):
             method, path = call.args
             # The methods themselves pass on what they get.
             if isinstance(method, ast.Constant) and isinstance(path, ast.Constant):
@@ -48,7 +48,7 @@ def keys(value: ast.expr | None) -> set[str]:
 def test_request_of_the_client_is_described(method: str, path: str, arguments: dict[str, ast.expr]) -> None:
     operation = describe_rest()["paths"][path][method.lower()]
     parameters = {each["name"]: each["in"] for each in operation.get("parameters", ())}
-    in_path = arguments.keys() - {"query", "body", "form", "pictures", "last_event_id"}
+    in_path = arguments.keys() - {"query", "body", "form", "pictures", "last_event_id", "field", "position"}
     assert in_path == {name for name, place in parameters.items() if place == "path"}
     assert keys(arguments.get("query")) <= {name for name, place in parameters.items() if place == "query"}
     content = operation.get("requestBody", {}).get("content", {})
@@ -56,6 +56,12 @@ def test_request_of_the_client_is_described(method: str, path: str, arguments: d
     in_form = content.get("multipart/form-data", {}).get("schema", {}).get("properties", {})
     assert keys(arguments.get("body")) <= in_json.keys()
     assert keys(arguments.get("form")) | keys(arguments.get("pictures")) <= in_form.keys()
+
+
+def test_client_reads_all_pages_of_a_list(monkeypatch: pytest.MonkeyPatch, facegate: Facegate) -> None:
+    ask = facegate._json
+    monkeypatch.setattr(facegate, "_json", lambda *path, query: ask(*path, query={**query, "limit": 1}))
+    assert {"barack_obama", "joe_biden"} <= {each["person"] for each in facegate.people()}
 
 
 def test_client_has_requests_of_every_kind() -> None:

@@ -67,8 +67,8 @@ export async function getText(path, signal) {
 }
 
 /** Return the newest version of a picture of `/api/v1`, or null if there is none. */
-export async function readPicture(path, signal) {
-  const response = await fetch(address(`api/v1/${path}`), { signal }).catch(() => null);
+export async function readPicture(path, query, signal) {
+  const response = await fetch(address(`api/v1/${path}`, query), { signal }).catch(() => null);
   return response?.ok ? response.blob() : null;
 }
 

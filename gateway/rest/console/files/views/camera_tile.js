@@ -9,6 +9,8 @@ import { may } from "../session.js";
 import { texts } from "../texts.js";
 
 const PICTURE_MS = 700;
+// Twice the width of a tile, for screens with two pixels in the place of one.
+const PICTURE_WIDTH = 960;
 const RATE_S = 10;
 const MISSING_MS = 10000;
 
@@ -68,7 +70,7 @@ export function makeTile(first, signal) {
     timer = undefined;
     if (signal.aborted) return;
     shownAt = Date.now();
-    const blob = await readPicture(`cameras/${name}/snapshot`, signal);
+    const blob = await readPicture(`cameras/${name}/snapshot`, { width: PICTURE_WIDTH }, signal);
     element.classList.toggle("no-picture", blob === null);
     // No picture yet: ask again later than for a newer one.
     if (blob === null) shownAt = Date.now() + MISSING_MS - PICTURE_MS;

@@ -29,9 +29,8 @@ async function show(main, { query, signal }) {
   listen(["reset", "camera", "present", "result"], receive, signal);
 
   async function load() {
-    const { enabled, cameras } = await read("cameras", {}, signal);
-    const found = cameras.filter((each) => each.camera.includes(search));
-    const shown = new Map(found.slice(0, MOST_TILES).map((each) => [each.camera, each]));
+    const { enabled, cameras, known, found } = await read("cameras", { search, limit: MOST_TILES }, signal);
+    const shown = new Map(cameras.map((each) => [each.camera, each]));
     for (const name of [...tiles.keys()]) if (!shown.has(name)) removeTile(name);
     // A tile that is there already knows more than the list: the newest boxes. It stays where it is, and so does the
     // focus on its button.
@@ -39,9 +38,9 @@ async function show(main, { query, signal }) {
       if (tiles.has(name)) tiles.get(name).camera(each);
       else addTile(name, each);
     }
-    note.textContent = found.length > MOST_TILES ? texts.live.more(MOST_TILES, found.length) : "";
-    finder.hidden = cameras.length <= MOST_TILES;
-    empty.hidden = cameras.length > 0;
+    note.textContent = found > MOST_TILES ? texts.live.more(MOST_TILES, found) : "";
+    finder.hidden = known <= MOST_TILES;
+    empty.hidden = known > 0;
     switchAll.hidden = enabled;
   }
 
@@ -60,7 +59,7 @@ async function show(main, { query, signal }) {
     if (kind === "reload" || kind === "reset") load().catch(complain);
     else if (kind === "camera" && event.camera === null) switchAll.hidden = event.enabled;
     else if (tiles.has(event.camera) && !event.forgotten) tiles.get(event.camera)[kind](event);
-    else if (kind === "camera" && event.camera.includes(search)) load().catch(complain);
+    else if (kind === "camera" && event.camera.toLowerCase().includes(search.toLowerCase())) load().catch(complain);
   }
 }
 
