@@ -43,6 +43,7 @@ from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import policy_of
 from gateway.service.request_metrics import RequestMetrics
 from gateway.service.service import Service
+from gateway.service.turns import Turns
 from gateway.systemd import SystemdNotifier
 from gateway.workers.wiring import create_pool, prepare_engine
 
@@ -61,6 +62,7 @@ class Gateway:
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
         # One thread makes all changes, one after the other. Reading has its own, so that it does not wait for them.
         self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
+        changes, reads = Turns(self.changes), Turns(self.reads)
         # Sightings are written by a thread of their own, so that a long change does not fill the queue of the others.
         self.journal = ThreadPoolExecutor(1, "journal")
         vision = WorkerVision(
@@ -81,7 +83,7 @@ class Gateway:
             gallery=self.people.gallery,
             decision=self.people.decision,
             people=self.people.registry,
-            changes=self.changes,
+            changes=changes,
             policy=policy,
             metrics=self.metrics,
             observe_unknown=self.people.unknown_faces.observe,
@@ -101,6 +103,7 @@ class Gateway:
         name_news = NameNews()
         announcers = [self.announcements.announcer, *self.homeassistant.announcers, name_news, self.events.announcer]
         known_cameras = find_known_cameras(settings, self.announcements.retained)
+        switches.keep_places(known_cameras)
         parts = LiveParts(
             self.people,
             self.pool,
@@ -112,12 +115,11 @@ class Gateway:
             known_cameras,
         )
         self.live = build_live(settings, parts) if is_live else None
-        store, sightings = self.people.store, self.people.sightings
-        notes = LiveNotes(store, sightings, self.live or self.unfollowed)
+        notes = LiveNotes(self.people.store, self.people.sightings, self.live or self.unfollowed)
         self._live_parts = (notes,) if self.live is None else (self.live, notes)
         keep = needs_token(settings.rest)
         administration = Administration(
-            self.people, vision, self.changes, self.reads, self.health, self.live, known_cameras, keep_admin=keep
+            self.people, vision, changes, reads, self.health, self.live, known_cameras, keep_admin=keep
         )
         events = self.people.audit.events
         events.keep_places([ALL_CAMERAS_DETAIL, *settings.configured_cameras, *known_cameras])
@@ -143,6 +145,7 @@ class Gateway:
                 submit=self.sources.submit_frame,
                 check_capacity=self.pool.check_capacity,
                 health=self.health,
+                count_removals=lambda: self.people.updater.removal_count,
                 set_enabled=record_switches(self.live.set_enabled, events.record) if self.live is not None else None,
             ),
             identity=identity,
@@ -152,7 +155,7 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        rest = settings, self.service.submit, self.health, store.tokens, self.metrics, events.record
+        rest = settings, self.service.submit, self.health, self.people.store.tokens, self.metrics, events.record
         self.rest = create_rest(*rest, describe_mqtt, self.events.streams)
         self.systemd = SystemdNotifier(health=self.health)
 

@@ -27,6 +27,7 @@ from gateway.people.wiring import open_for_command
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.live_notes import StoredCameras
+from gateway.service.turns import Turns
 from gateway.workers.pool import Pool
 from gateway.workers.wiring import create_pool, prepare_engine
 
@@ -81,12 +82,12 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
     vision = _vision(settings, pool)
     with ExitStack() as stack:
         people = stack.enter_context(open_for_command(settings, vision))
-        thread = stack.enter_context(ThreadPoolExecutor(1))
+        turns = Turns(stack.enter_context(ThreadPoolExecutor(1)))
         if pool is not None:
             pool.start()
             stack.callback(pool.stop)
         cameras = StoredCameras(people.store, people.sightings, find_known_cameras(settings))
-        administration = Administration(people, vision, thread, thread, _health, cameras)
+        administration = Administration(people, vision, turns, turns, _health, cameras)
 
         def run(operation: str, **fields: Any) -> Document:
             origin = Origin(caller=CLI_CALLER)

@@ -22,6 +22,7 @@ from gateway.people.folder.files import read_bounded
 from gateway.people.wiring import open_for_command
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import allow_camera, policy_of
+from gateway.service.turns import Turns
 from gateway.workers.wiring import create_pool, prepare_engine
 
 Recognise = Callable[[Operation, tuple[Path, ...], Origin], Reply]
@@ -42,7 +43,7 @@ def recognition(settings: Settings) -> Iterator[Recognise]:
             gallery=people.gallery,
             decision=people.decision,
             people=people.registry,
-            changes=stack.enter_context(ThreadPoolExecutor(1)),
+            changes=Turns(stack.enter_context(ThreadPoolExecutor(1))),
             policy=policy_of(settings, allow_camera),
             metrics=Metrics(),
             observe_unknown=_forget_unknown,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterable
 
 from gateway.errors import SwitchedOff, TooLarge
 from gateway.model.sightings import ALL_CAMERAS
@@ -13,7 +14,7 @@ log = logging.getLogger(__name__)
 
 # Any topic can name a camera.
 MAX_SWITCHED_OFF = 10_000
-"""Largest number of cameras that are switched off."""
+"""Largest number of cameras that are switched off, those with a place left out."""
 
 
 class Switches:
@@ -25,8 +26,14 @@ class Switches:
         self._base = base
         self._lock = threading.Lock()
         self._off = self._saved = frozenset(store.read_disabled())
+        # These are switched off however many others are.
+        self._places = frozenset({ALL_CAMERAS})
         # The switches that refused a picture since they were turned off.
         self._logged: frozenset[str] = frozenset()
+
+    def keep_places(self, cameras: Iterable[str]) -> None:
+        """Let these cameras be switched off however many others are. Their number must be bounded."""
+        self._places = frozenset({ALL_CAMERAS, *cameras})
 
     @property
     def all_on(self) -> bool:
@@ -59,7 +66,7 @@ class Switches:
         name = ALL_CAMERAS if camera is None else camera
         with self._lock:
             off = self._off - {name} if on else self._off | {name}
-            if not on and len(off) > MAX_SWITCHED_OFF:
+            if name in off - self._places and len(off - self._places) > MAX_SWITCHED_OFF:
                 raise TooLarge(f"{MAX_SWITCHED_OFF} cameras are switched off: switch one on, or forget it, first")
             self._off = off
             self._logged &= off

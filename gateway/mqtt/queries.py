@@ -46,7 +46,7 @@ class Queries:
         self._metrics = metrics
         self._unchanged = unchanged
         self._answer_s = answer_s
-        self._cache = ReplyCache()
+        self._cache = ReplyCache(services.count_removals)
 
     def ask(self, delivery: Delivery[Session], message: Frame | Query) -> None:
         """Answer when the service has the result. Raises GatewayError."""

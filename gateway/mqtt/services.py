@@ -17,9 +17,11 @@ class Services:
 
     ``check_capacity`` raises Busy if no more requests of that camera may wait. ``set_enabled`` switches a camera, or
     with None all cameras, on or off; it is None if live cameras are not followed (the setting live.enabled).
+    ``count_removals`` returns a number that grows when a person was removed.
     """
 
     submit: Submit
     check_capacity: Callable[[str], None]
     health: Callable[[], Health]
     set_enabled: SetEnabled | None = None
+    count_removals: Callable[[], int] = lambda: 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -28,20 +28,14 @@ from gateway.service.token_operations import TokenOperations
 from gateway.service.turns import Turns
 from gateway.service.unknown_operations import UnknownOperations
 
-# Over REST each holds a thread (rest.threads), and each change may hold ten pictures.
-MAX_WAITING = 12
-"""The most operations that wait or run and change something, and the same number that change nothing.
-
-The pictures of cameras take long: a caller that asks for many of them does not hold up changes.
-"""
-
 Handler = Callable[[AdministrationRequest, Any], WireModel]
 
 
 class Administration:
-    """The operations of administrators. ``changes``: one thread, so that changes never overlap.
+    """The operations of administrators. ``changes``: those of one thread, so that changes never overlap.
 
-    ``reads``: a thread for all others. ``live``: the live cameras; None if they are switched off.
+    ``reads``: those of another thread, for all others: the pictures of cameras take long, and must not hold up changes.
+    ``live``: the live cameras; None if they are switched off.
     ``known_cameras``: cameras that are known although they may have sent nothing yet. ``keep_admin``: refuse to revoke
     the last token with the role admin.
     """
@@ -50,8 +44,8 @@ class Administration:
         self,
         people: PeopleServices,
         vision: EnrolmentVision,
-        changes: Executor,
-        reads: Executor,
+        changes: Turns,
+        reads: Turns,
         health: Callable[[], Health],
         live: LiveCameras | None = None,
         known_cameras: Collection[str] = (),
@@ -61,8 +55,8 @@ class Administration:
         self._people = people
         self._live = live
         self._health_now = health
-        self._changes: Turns[WireModel] = Turns(changes, MAX_WAITING)
-        self._reads: Turns[WireModel] = Turns(reads, MAX_WAITING)
+        self._changes = changes
+        self._reads = reads
         self._handlers: dict[str, Handler] = {
             **_people_handlers(PeopleOperations(people, vision)),
             **_resemblance_handlers(ResemblanceOperations(people)),

@@ -7,19 +7,32 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
+from gateway.errors import Busy
 from gateway.model import Detection, Recognition, Reply, Request
 from gateway.service.futures import flatten, then
 from gateway.service.jobs import drawing_job
 from gateway.service.request_check import RecognitionPolicy
 from gateway.workers.job import Job, Report
 
+RETRY_S = 1
+"""Seconds after which a picture may be sent again."""
+
 
 class Annotator:
-    """The part that lets a worker process draw faces into a picture. ``run`` hands a job to the worker processes."""
+    """The part that lets a worker process draw faces into a picture. ``run`` hands a job to the worker processes.
 
-    def __init__(self, run: Callable[[Job], Future[Report]], policy: RecognitionPolicy) -> None:
+    ``is_enrolled``: returns whether a person is, by the id.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Job], Future[Report]],
+        policy: RecognitionPolicy,
+        is_enrolled: Callable[[str], bool],
+    ) -> None:
         self._run = run
         self._policy = policy
+        self._is_enrolled = is_enrolled
 
     def annotate(self, request: Request, reply: Future[Reply]) -> Future[Reply]:
         """Return the future of the reply, with the picture if the request asks for it."""
@@ -36,5 +49,8 @@ class Annotator:
     def _add_picture(self, request: Request, reply: Recognition | Detection, report: Report) -> Reply:
         (analysis,) = report.analyses
         assert analysis.drawn is not None
+        # The drawing may have waited for a worker process. The name of somebody who was removed meanwhile is in it.
+        if any(face.person is not None and not self._is_enrolled(face.person.slug) for face in reply.faces):
+            raise Busy("a person on the picture was removed in the meantime: send the picture again", RETRY_S)
         timing = {**reply.timing, "annotate": sum(analysis.timing.values()), "total": 1000 * request.origin.age()}
         return replace(reply, annotated=analysis.drawn, timing=timing)

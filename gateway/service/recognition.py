@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from functools import partial
 
 from gateway.contract.coded_warnings import read_warnings
@@ -36,6 +36,7 @@ from gateway.service.futures import flatten, then
 from gateway.service.jobs import analysis_job, reduction_warnings, single_faces, timing_of
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
 from gateway.service.request_metrics import count_outcome
+from gateway.service.turns import Turns
 from gateway.service.verification_limit import VerificationLimit
 from gateway.workers.job import Job, Report
 
@@ -46,7 +47,7 @@ ObserveUnknown = Callable[[FoundFace, bytes, Image, str], None]
 class RecognitionService:
     """The operations on pictures.
 
-    ``run`` hands a job to the worker processes. ``changes`` runs enrolments, so that they do not delay frames.
+    ``run`` hands a job to the worker processes. ``changes`` runs enrolments, among the other changes of people.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class RecognitionService:
         gallery: Gallery,
         decision: Decision,
         people: PeopleChanges,
-        changes: Executor,
+        changes: Turns,
         policy: RecognitionPolicy,
         metrics: Metrics,
         observe_unknown: ObserveUnknown,
@@ -66,7 +67,7 @@ class RecognitionService:
         self._judge = FaceJudge(gallery, decision)
         self._attempts = VerificationLimit(policy.failed_verifications_per_hour)
         self._check = RequestCheck(policy, gallery)
-        self._annotator = Annotator(run, policy)
+        self._annotator = Annotator(run, policy, gallery.__contains__)
         self._people = people
         self._changes = changes
         self._policy = policy
@@ -85,7 +86,7 @@ class RecognitionService:
                 self._attempts.check(str(request.person), request.origin.caller.audit_text())
             report = self._run(analysis_job(request, self._policy.search(request.origin.camera)))
             if request.operation is Operation.ENROLL:
-                reply = flatten(then(report, lambda done: self._changes.submit(self._reply, request, done)))
+                reply = flatten(then(report, partial(self._enrol_later, request)))
             else:
                 reply = then(report, partial(self._reply, request))
             reply = self._annotator.annotate(request, reply)
@@ -94,6 +95,10 @@ class RecognitionService:
             reply.set_exception(error)
         reply.add_done_callback(self._count)
         return reply
+
+    def _enrol_later(self, request: Request, report: Report) -> Future[Reply]:
+        """Let an enrolment wait for its turn. Frames do not wait for it. Raise Busy."""
+        return self._changes.submit(request.origin.party, partial(self._reply, request, report))
 
     def recognise(self, request: Request, report: Report) -> Recognition:
         """Compare each face with all enrolled people."""

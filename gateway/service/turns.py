@@ -8,9 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gateway.errors import Busy, shutting_down_error
+
+# Over REST each holds a thread (rest.threads), and each change may hold ten pictures.
+MAX_WAITING = 12
+"""The most operations that wait or run for one thread."""
 
 RETRY_AFTER_S = 5
 """Seconds after which a caller that was refused may ask again."""
@@ -37,23 +41,19 @@ class _Operation(Generic[T]):
             return partial(self.future.set_exception, error)
 
 
-class Turns(Generic[T]):
-    """The operations that wait for an executor with one thread. Safe to use from any thread.
-
-    ``places``: the most operations that wait or run.
-    """
+class Turns:
+    """The operations that wait for an executor with one thread. Safe to use from any thread."""
 
     # If all places are taken, a new operation gets the place of one that waits: the newest one of the caller that has
     # most, if that caller still has more then. So a caller may use every place while nobody else asks, and as long as
     # there are fewer callers than places, each of them is served. An operation of a caller with few does not wait for
     # all those of a caller with many either: each caller has one turn before any of them has the next one.
 
-    def __init__(self, executor: Executor, places: int) -> None:
+    def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._places = places
         self._lock = threading.Lock()
         # By caller. The first one has the next turn. The executor has as many turns as operations wait here.
-        self._waiting: OrderedDict[str, deque[_Operation[T]]] = OrderedDict()
+        self._waiting: OrderedDict[str, deque[_Operation[Any]]] = OrderedDict()
         # The operations that wait or run, by caller.
         self._counts: Counter[str] = Counter()
 
@@ -71,9 +71,9 @@ class Turns(Generic[T]):
             displaced.future.set_exception(self._busy_error("most of them were yours, and another caller needs one"))
         return operation.future
 
-    def _make_room(self, party: str) -> _Operation[T] | None:
+    def _make_room(self, party: str) -> _Operation[Any] | None:
         """Return the operation that lost its place, or None if a place is free. Raise Busy."""
-        if self._counts.total() < self._places:
+        if self._counts.total() < MAX_WAITING:
             return None
         largest = max(self._waiting, key=self._counts.__getitem__, default=party)
         if self._counts[party] + 1 >= self._counts[largest]:
@@ -110,7 +110,7 @@ class Turns(Generic[T]):
             self._leave_place(operation.party)
         operation.future.set_exception(shutting_down_error())
 
-    def _take_next(self) -> _Operation[T]:
+    def _take_next(self) -> _Operation[Any]:
         """Remove and return the oldest operation of the caller whose turn it is."""
         with self._lock:
             party, operations = self._waiting.popitem(last=False)
@@ -120,7 +120,7 @@ class Turns(Generic[T]):
             return operation
 
     def _busy_error(self, reason: str) -> Busy:
-        return Busy(f"{self._places} operations are waiting, and {reason}: try again later", RETRY_AFTER_S)
+        return Busy(f"{MAX_WAITING} operations are waiting, and {reason}: try again later", RETRY_AFTER_S)
 
 
 def _report_nothing() -> None:

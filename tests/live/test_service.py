@@ -78,7 +78,7 @@ class ServiceHarness:
             FrameJobs(self.workers.run, check, policy.search, Looks(60, lambda: True, 10)),
             self.live.state,
             self.live.switches,
-            Annotator(self.workers.run, policy),
+            Annotator(self.workers.run, policy, self.live.people.gallery.__contains__),
             self.metrics,
             self.live.people.sightings,
             SimpleQueue(),

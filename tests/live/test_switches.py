@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.errors import SwitchedOff
+from gateway.errors import SwitchedOff, TooLarge
+from gateway.live import switches as module
 from gateway.live.switches import Switches
 
 
@@ -56,3 +57,24 @@ def test_switch_for_all_cameras_is_logged_once_for_all(caplog: pytest.LogCapture
         (message,) = refused(switches, caplog)
         assert "recognition is switched off for all cameras" in message
         switches.turn(None, on=True)
+
+
+def test_made_up_cameras_do_not_prevent_that_a_real_one_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: on a broker without an ACL, 10,000 made-up names that were off left `too_large` for each camera."""
+    monkeypatch.setattr(module, "MAX_SWITCHED_OFF", 3)
+    switches = Switches(StoredSwitches(), "home")
+    switches.keep_places(["porch"])
+    for number in range(3):
+        switches.turn(f"made_up{number}", on=False)
+    with pytest.raises(TooLarge):
+        switches.turn("made_up3", on=False)
+    switches.turn("porch", on=False)
+    switches.turn(None, on=False)
+    assert (switches.is_on("porch"), switches.all_on) == (False, False)
+    with pytest.raises(TooLarge):
+        switches.turn("made_up3", on=False)
+    # A camera that is off already may be switched off again.
+    switches.turn("made_up0", on=False)
+    switches.turn("made_up1", on=True)
+    switches.turn("made_up3", on=False)
+    assert not switches.is_on("made_up3")

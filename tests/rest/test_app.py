@@ -26,6 +26,7 @@ from gateway.rest.app import create_app
 from gateway.rest.problems import STATUS
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import RecognitionPolicy
+from gateway.service.turns import Turns
 from gateway.workers.job import Job, Report
 from tests.rest.access.examples import local_access
 from tests.support import frame, wait_for
@@ -329,7 +330,7 @@ def test_landmarks_that_are_switched_off_are_refused_before_any_work(parameter: 
         Gallery(),
         Decision(0.01, 0.001, measured_curves("facegate")),
         _NoPeople(),
-        ThreadPoolExecutor(1),
+        Turns(ThreadPoolExecutor(1)),
         RecognitionPolicy(settings.operations_of, settings.search_of, settings.size_limit_of, landmarks_68=False),
         Metrics(),
         _fail,

@@ -19,9 +19,10 @@ from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.registry import Registry
 from gateway.rest.api_v1 import ROUTES
-from gateway.service.administration import MAX_WAITING, Administration
+from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.live_cameras import LiveCameras
+from gateway.service.turns import MAX_WAITING, Turns
 from tests.examples import BOX, QUALITY, descriptor
 from tests.people.environment import PeopleEnvironment, chips_of, open_environment, picture_id, sample
 
@@ -33,7 +34,13 @@ class AdministrationHarness:
         vision = WorkerVision(_refuse_job, min_face=56, size_limit=SizeLimit(1000))
         health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
         self.administration = Administration(
-            env.people, vision, self.changes, self.reads, lambda: health, live, keep_admin=keep_admin
+            env.people,
+            vision,
+            Turns(self.changes),
+            Turns(self.reads),
+            lambda: health,
+            live,
+            keep_admin=keep_admin,
         )
 
     def do(self, operation: str, **fields: Any) -> Document:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -55,6 +56,7 @@ from gateway.people.enrolment import EnrolmentSample
 from gateway.people.gallery import Gallery
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
+from gateway.service.turns import MAX_WAITING, Turns
 from gateway.store.records import Changes, GallerySnapshot, PersonEntry
 from gateway.workers.job import Job, Report
 from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen
@@ -121,7 +123,12 @@ class RecognitionHarness:
     """A recognition service with Alice and Bob enrolled, over workers that are ready."""
 
     def __init__(
-        self, *pictures: Analysis, answer: Answer | None = None, draw: Answer = give_drawn, landmarks_68: bool = True
+        self,
+        *pictures: Analysis,
+        answer: Answer | None = None,
+        draw: Answer = give_drawn,
+        landmarks_68: bool = True,
+        changes: Executor | None = None,
     ) -> None:
         self.workers = Workers(pictures, answer, draw)
         self.metrics = Metrics()
@@ -134,7 +141,7 @@ class RecognitionHarness:
             self.gallery,
             DECISION,
             self,
-            ImmediateExecutor(),
+            Turns(changes or ImmediateExecutor()),
             RecognitionPolicy(allowed_operations, search_of, size_limit_of, landmarks_68),
             self.metrics,
             lambda *observation: self.observations.append(observation),
@@ -678,8 +685,39 @@ def test_enrolment_reply_has_the_person_and_the_warnings(changes: dict[str, obje
     ]
 
 
+def test_enrolments_of_a_camera_wait_among_other_changes_and_are_bounded() -> None:
+    """Regression: while a long change was made, the pictures of a camera that enrols waited without a limit."""
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(go.wait, 30)
+        harness = RecognitionHarness(seen(ALICES), changes=thread)
+
+        def enrol(camera: str) -> Future[Reply]:
+            origin = Origin(caller=camera_caller(camera))
+            return harness.service.submit(request(Operation.ENROLL, name="Carol", origin=origin))
+
+        flood = [enrol("porch") for _ in range(MAX_WAITING + 1)]
+        other = enrol("yard")
+        go.set()
+        assert other.exception(30) is None
+        assert [type(each.exception(30)) for each in flood].count(Busy) == 2
+    assert len(harness.enrolled) == MAX_WAITING
+
+
 def test_picture_of_two_people_enrols_nobody() -> None:
     harness = RecognitionHarness(seen(ALICES, BOBS))
     with pytest.raises(MultipleFaces):
         harness.ask(Operation.ENROLL, name="Carol")
     assert harness.enrolled == []
+
+
+def test_picture_with_the_name_of_a_person_who_was_removed_meanwhile_is_not_sent() -> None:
+    """Regression: a picture that was drawn during an erasure was sent with the name after the reply to the erasure."""
+
+    def draw(future: Future[Report]) -> None:
+        harness.enrol_only()
+        give_drawn(future)
+
+    harness = RecognitionHarness(seen(ALICES), draw=draw)
+    with pytest.raises(Busy, match="was removed in the meantime"):
+        harness.recognise(annotate=True)

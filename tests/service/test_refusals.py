@@ -25,6 +25,7 @@ from gateway.people.vision import NoVision
 from gateway.service.administration import Administration
 from gateway.service.refusals import find_event
 from gateway.service.service import Service
+from gateway.service.turns import Turns
 from tests.examples import descriptor, seen
 from tests.people.environment import open_environment, sample
 from tests.service.test_recognition import ALICES, RecognitionHarness, request
@@ -83,7 +84,7 @@ def test_service_records_each_refusal_of_a_role(tmp_path: Path) -> None:
     recognition, events = RecognitionHarness(seen(ALICES)), list[AuditEvent]()
     with open_environment(tmp_path) as env, ThreadPoolExecutor(1) as thread:
         env.registry.enrol("Alice", [sample("alice", descriptor(2))], OFFICER)
-        administration = Administration(env.people, NoVision(), thread, thread, lambda: HEALTH)
+        administration = Administration(env.people, NoVision(), Turns(thread), Turns(thread), lambda: HEALTH)
         service = Service(recognition.service, administration, record=events.append)
         with pytest.raises(Forbidden):
             service.submit(administer("people/erase", PHONE, person="alice")).result(10)

@@ -12,6 +12,7 @@ from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.vision import NoVision
 from gateway.service.administration import Administration
 from gateway.service.service import Service
+from gateway.service.turns import Turns
 from tests.examples import descriptor, seen
 from tests.people.environment import open_environment, sample
 from tests.service.test_recognition import ALICES, RecognitionHarness, request
@@ -23,7 +24,7 @@ def test_service_hands_each_request_to_the_part_that_answers_it(tmp_path: Path) 
     recognition = RecognitionHarness(seen(ALICES))
     with open_environment(tmp_path) as env, ThreadPoolExecutor(1) as thread:
         env.registry.enrol("Bob", [sample("bob", descriptor(2))], REST_CALLER)
-        administration = Administration(env.people, NoVision(), thread, thread, lambda: HEALTH)
+        administration = Administration(env.people, NoVision(), Turns(thread), Turns(thread), lambda: HEALTH)
         service = Service(recognition.service, administration)
         assert isinstance(service.submit(request(Operation.FACE_REC)).result(0), Recognition)
         result = service.submit(AdministrationRequest(operation="people/list", fields={})).result(10)
@@ -40,7 +41,7 @@ def test_service_hands_live_frames_to_the_live_cameras_if_there_are_any(tmp_path
         return Future()
 
     with open_environment(tmp_path) as env, ThreadPoolExecutor(1) as thread:
-        administration = Administration(env.people, NoVision(), thread, thread, lambda: HEALTH)
+        administration = Administration(env.people, NoVision(), Turns(thread), Turns(thread), lambda: HEALTH)
         frame, single = request(Operation.FACE_REC, live=True), request(Operation.FACE_REC)
         service = Service(recognition.service, administration, follow)
         assert not service.submit(frame).done()

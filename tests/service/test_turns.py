@@ -9,9 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from gateway.errors import Busy
+from gateway.service.turns import MAX_WAITING as PLACES
 from gateway.service.turns import Turns
-
-PLACES = 12
 
 
 class Queue:
@@ -19,7 +18,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.executor = ThreadPoolExecutor(1)
-        self.turns: Turns[str] = Turns(self.executor, PLACES)
+        self.turns = Turns(self.executor)
         self.done: list[str] = []
         self._go = threading.Event()
         self.executor.submit(self._go.wait, 30)

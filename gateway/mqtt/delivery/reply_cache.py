@@ -25,20 +25,25 @@ CACHED_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _CachedReply:
-    """``content``: the hash of the request's content."""
+    """``content``: the hash of the request's content. ``removals``: the number of them before it was submitted."""
 
     content: int
+    removals: int
     reply: Future[Reply]
     cached_at: float = field(default_factory=time.monotonic)
 
 
 class ReplyCache:
-    """Replies by the key of their request, in memory. Safe to use from any thread."""
+    """Replies by the key of their request, in memory. Safe to use from any thread.
+
+    ``count_removals``: returns a number that grows when a person was removed. Earlier replies may name the person.
+    """
 
     # A reply that changes nothing can be computed again after a restart. Writing it to a file would wear out a memory
     # card.
 
-    def __init__(self) -> None:
+    def __init__(self, count_removals: Callable[[], int] = lambda: 0) -> None:
+        self._count_removals = count_removals
         self._lock = threading.Lock()
         self._replies: OrderedDict[str, _CachedReply] = OrderedDict()
 
@@ -50,7 +55,11 @@ class ReplyCache:
         """
         with self._lock:
             self._drop_old()
+            removals = self._count_removals()
             known = self._replies.get(key)
+            # A reply that is still computed has not been judged by an earlier gallery only: it is not computed twice.
+            if known is not None and known.reply.done() and known.removals != removals:
+                known = None
         # Only the hash of the content is kept: most of it is a picture. It is computed only if there is something to
         # compare or to keep.
         if known is not None:
@@ -61,7 +70,7 @@ class ReplyCache:
                 )
             return known.reply
         reply = submit()
-        cached = _CachedReply(hash(content), reply)
+        cached = _CachedReply(hash(content), removals, reply)
         with self._lock:
             self._replies[key] = cached
         reply.add_done_callback(partial(self._keep_or_drop, key))

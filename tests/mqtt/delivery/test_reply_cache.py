@@ -45,6 +45,21 @@ def test_repeated_request_gets_the_same_reply_and_is_computed_once(submit: Submi
     assert len(submit.futures) == 1
 
 
+def test_reply_of_before_a_removal_is_not_repeated(submit: Submissions) -> None:
+    """Regression: within a minute after an erasure, a repeated request still got the name."""
+    removals = [0]
+    cache = ReplyCache(lambda: removals[0])
+    cache.get_or_submit("door/1", 7, submit).set_result(DIFFERENT)
+    removals[0] += 1
+    second = cache.get_or_submit("door/1", 7, submit)
+    removals[0] += 1
+    assert cache.get_or_submit("door/1", 7, submit) is second
+    second.set_result(DIFFERENT)
+    cache.get_or_submit("door/1", 7, submit).set_result(DIFFERENT)
+    assert cache.get_or_submit("door/1", 7, submit).result() is DIFFERENT
+    assert len(submit.futures) == 3
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_request_with_the_same_key_and_another_content_is_a_conflict(submit: Submissions, answered: bool) -> None:
     cache = ReplyCache()
