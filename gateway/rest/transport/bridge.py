@@ -6,7 +6,7 @@ A slow upload costs no thread, and neither does a client that reads its answer s
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 
@@ -33,8 +33,9 @@ from gateway.rest.transport.environ import (
     write_environ,
 )
 from gateway.rest.transport.error_pace import ErrorPace
+from gateway.rest.transport.fair_threads import FairThreads
 from gateway.rest.transport.public_address import apply_public_address
-from gateway.rest.transport.sending import BridgeResponse, send_response, send_stream
+from gateway.rest.transport.sending import BridgeResponse, send_response, send_stream, wait_for_disconnect
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 """The paths with threads of their own, so that they never wait for other requests."""
@@ -64,8 +65,8 @@ class Bridge:
         self._unread = Unread(RESPONSES_IN_MEMORY * largest_body)
         self._error_pace = ErrorPace()
         self._largest_body = largest_body
-        self._threads = ThreadPoolExecutor(threads, "rest")
-        self._health_threads = ThreadPoolExecutor(HEALTH_THREADS, "rest-health")
+        self._threads = FairThreads(threads, "rest")
+        self._health_threads = FairThreads(HEALTH_THREADS, "rest-health")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -80,19 +81,20 @@ class Bridge:
                     await discard(receive, BODIES_DISCARDED * self._largest_body)
                 await send({"type": "http.response.body", "body": b""})
             except Disconnected:
-                pass
+                await wait_for_disconnect(receive)
             except asyncio.TimeoutError:
                 connection.shut()
                 # The event loop has to notice the end of the connection, or uvicorn logs an incomplete response.
-                await receive()
+                await wait_for_disconnect(receive)
 
     def stop(self) -> None:
         """Let no further request reach Flask."""
-        for executor in (self._threads, self._health_threads):
-            executor.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._health_threads):
+            threads.stop()
 
     async def _send(self, response: BridgeResponse, connection: Connection, receive: Receive, send: Send) -> None:
         if response.endless is None:
+            connection.enter(Phase.SENDING)
             with self._unread.response(connection, len(response.get_data())):
                 await send_response(response, send)
             return
@@ -139,19 +141,26 @@ class Bridge:
     async def _check_headers(self, environ: Environ) -> tuple[HeaderCheck, BridgeResponse]:
         """Return the result of the check of the headers, and the response if the request did not pass it."""
         check = HeaderCheck()
-        response = await self._run({**environ, HEADER_CHECK: check})
+        response = await self._run({**environ, HEADER_CHECK: check}, lambda: None)
         return check, response
 
     async def _ask_flask(self, environ: Environ, connection: Connection) -> BridgeResponse:
-        connection.enter(Phase.ANSWERING)
-        return await self._run(environ)
+        def begin() -> None:
+            # Meanwhile another client may have needed the connection.
+            if connection.is_shut:
+                raise Disconnected
+            connection.enter(Phase.ANSWERING)
 
-    async def _run(self, environ: Environ) -> BridgeResponse:
+        connection.enter(Phase.QUEUED)
+        return await self._run(environ, begin)
+
+    async def _run(self, environ: Environ, begin: Callable[[], None]) -> BridgeResponse:
+        """Return the response of Flask. ``begin``: called when it is the client's turn."""
         threads = self._health_threads if environ["PATH_INFO"] in HEALTH_PATHS else self._threads
-        loop = asyncio.get_running_loop()
         slot = environ[STREAM_SLOT] = StreamSlot()
-        ask_flask = partial(BridgeResponse.from_app, self._app, environ, buffered=True)
-        response = await loop.run_in_executor(threads, ask_flask)
+        async with threads.turn(site_of(environ[CLIENT])):
+            begin()
+            response = await threads.run(partial(BridgeResponse.from_app, self._app, environ, buffered=True))
         assert isinstance(response, BridgeResponse)
         response.take_stream(slot)
         return response

@@ -34,11 +34,13 @@ Peer = tuple[str, int]
 
 
 class Phase(Enum):
-    """The work of a connection: it waits for headers or receives a body, or its request is being answered."""
+    """The work of a connection: it waits for headers, receives a body, waits for a thread, has one, or sends."""
 
     WAITING = auto()
     RECEIVING = auto()
+    QUEUED = auto()
     ANSWERING = auto()
+    SENDING = auto()
 
 
 class Connection:
@@ -77,7 +79,7 @@ class Connections:
         return len(self._open)
 
     def add(self, peer: Peer, shut: Callable[[], None]) -> Connection:
-        """Add a connection. If there are too many, shut the oldest one that is not being answered, else this one."""
+        """Add a connection. If there are too many, shut the oldest one that has no thread, else this one."""
         connection = Connection(peer[0], shut, self._clock)
         is_full = sum(not each.is_shut for each in self._open.values()) >= self._limit
         self._open[peer] = connection
@@ -108,7 +110,7 @@ class Connections:
                 connection.shut()
 
     def _shut_one(self) -> None:
-        """Shut the connection that waits or receives for the longest time, of the address that has most of these."""
+        """Shut the connection that has had no thread for the longest time, of the address that has most of these."""
         slow = [each for each in self._open.values() if each.phase is not Phase.ANSWERING and not each.is_shut]
         counts = Counter(each.host for each in slow)
         # The address with most connections first, so that one client cannot push out the others.

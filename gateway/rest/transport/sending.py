@@ -47,7 +47,7 @@ async def send_stream(response: Response, stream: Stream, receive: Receive, send
     response.headers.remove("Content-Length")
     await send(_start(response))
     sending = asyncio.ensure_future(_send_pieces(stream, send))
-    leaving = asyncio.ensure_future(_wait_for_disconnect(receive))
+    leaving = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
         await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -77,6 +77,7 @@ async def _send_pieces(stream: Stream, send: Send) -> None:
             await _send_piece(piece, send)
 
 
-async def _wait_for_disconnect(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Wait until the connection has ended."""
     while (await receive())["type"] != "http.disconnect":
         pass

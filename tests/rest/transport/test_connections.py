@@ -57,6 +57,16 @@ def test_connection_whose_request_is_answered_stays_open() -> None:
     assert table.shut == [2]
 
 
+@pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.SENDING])
+def test_connection_without_a_thread_makes_room(phase: Phase) -> None:
+    """Regression: one client whose requests waited for a thread, or who read slowly, shut out all others."""
+    table = Table()
+    for port in (1, 2, 3):
+        table.add(port).enter(phase)
+    table.add(4, "10.0.0.2")
+    assert table.shut == [1]
+
+
 def test_newest_connection_is_shut_when_all_others_are_answered() -> None:
     table = Table()
     for port in (1, 2, 3):
