@@ -8,7 +8,7 @@ from gateway.rest.description.problem_answers import EVERY_PROBLEM, LOGIN_PROBLE
 from gateway.rest.description.request_parts import BINARY, PICTURE_TYPES
 from gateway.rest.description.route_description import RouteDescription, json_answer, page_answer
 
-_PROBLEMS = (*EVERY_PROBLEM, *LOGIN_PROBLEMS, 415, 422, 504)
+_PROBLEMS = (*EVERY_PROBLEM, *LOGIN_PROBLEMS, 415, 504)
 _FORM_PROBLEMS = (400, 403, 413, *LOGIN_PROBLEMS, 500)
 _BASE64: Schema = {"type": "string", "contentEncoding": "base64", "minLength": 1}
 
@@ -55,7 +55,7 @@ def face_rec_routes(components: Components) -> dict[str, RouteDescription]:
             summary="Tell whether two pictures show the same person",
             description="The route of the original project, with the same answer. Each picture shows one face.",
             answers={"200": _answer(components.ref(FaceMatchDocument))},
-            problems=_PROBLEMS,
+            problems=(*_PROBLEMS, 422),
             body=_body("file1 file2", {"image1": _BASE64, "image2": _BASE64}, ["image1", "image2"]),
         ),
     }
