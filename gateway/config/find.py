@@ -37,13 +37,14 @@ def find_and_load(given: Path | None) -> FoundSettings:
     if _exists(LOCAL_CONFIG):
         return _load(LOCAL_CONFIG, "")
     if _exists(SYSTEMD_CONFIG):
-        # Without the unit's data folder a command would look for the people store in the current folder.
-        return _load(SYSTEMD_CONFIG, " (of the systemd unit)", data=SYSTEMD_DATA)
+        return _load(SYSTEMD_CONFIG, " (of the systemd unit)")
     return FoundSettings(load(), "none, only defaults")
 
 
-def _load(path: Path, why: str, data: Path | None = None) -> FoundSettings:
+def _load(path: Path, why: str) -> FoundSettings:
     path = path.expanduser()
+    # Without the unit's data folder a command would look for the people store in the current folder.
+    data = SYSTEMD_DATA if path == SYSTEMD_CONFIG else None
     if secrets := secrets_file_of(path):
         read_secrets(secrets)
     try:

@@ -44,7 +44,7 @@ def restrict_loading(options: WorkerOptions) -> str | None:
     limits.end_with_parent()
     limits.limit_files()
     if landlock_version() < 1:
-        return "the kernel has none"
+        return "the kernel has none, or a container forbids it"
     return _refused(lambda: restrict_files(readable_places(options)))
 
 

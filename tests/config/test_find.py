@@ -61,6 +61,14 @@ def test_source_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_and_load(None).source == f"{path} (FACEGATE_CONFIG)"
 
 
+def test_data_folder_of_the_unit_belongs_to_its_configuration(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: with ``--config /etc/facegate/gateway.yaml`` a command looked for a store in the current folder."""
+    path = write(here / "etc" / "gateway.yaml", "own-setting")
+    assert data_of("--config", str(path)) == str(SYSTEMD_DATA)
+    monkeypatch.setenv("FACEGATE_CONFIG", str(path))
+    assert data_of() == str(SYSTEMD_DATA)
+
+
 def test_data_folder_of_the_environment_overrides_that_of_the_unit(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(here / "etc" / "gateway.yaml", "x")
     monkeypatch.setenv("FACEGATE_DATA", "mine")
