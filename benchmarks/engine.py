@@ -50,7 +50,6 @@ from gateway.store.records import Changes
 from gateway.vision.analyse import analyse
 from gateway.vision.engine import Engine
 from gateway.vision.engines.conversion import converted_models_folder
-from gateway.vision.engines.stock import api
 
 SIZES = {"240p": 240, "480p": 480, "720p": 720, "1080p": 1080}
 PEOPLE = 1000
@@ -82,6 +81,9 @@ def people() -> NDArray[np.float64]:
 
 
 def stock(upsample: int, model: str) -> Namer:
+    # The import loads the models: a second, which tests of other parts of this module do not need.
+    from gateway.vision.engines.stock import api
+
     # A list of arrays, as in the documentation of face_recognition.
     known = list(people())
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
 
 from tests.support import ROOT
+from tests.test_architecture import functions_of
 
 PAGE = ROOT / "docs" / "reference" / "bounds.md"
 ROWS = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")][2:]
@@ -19,5 +19,4 @@ def test_every_bound_has_a_test_that_exists(row: list[str]) -> None:
     assert bound.strip()
     found = re.fullmatch(r"`(tests/[\w/]+\.py)::(\w+)`", named.strip())
     assert found, f"expected `tests/file.py::test_name`, found {named}"
-    tree = ast.parse((ROOT / found[1]).read_text())
-    assert found[2] in [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert found[2] in functions_of(ROOT / found[1])

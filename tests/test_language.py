@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support import ROOT
+from tests.test_architecture import statements
 
 HEADLESS = re.compile(
     r"(What|Who|Whom|Whose|Whoever|Whether|Which|Why|When|Where|How|That|It|They|Others|One|Of|By which)\b"
@@ -35,12 +36,10 @@ def name_of(path: Path) -> str:
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of each docstring, also of those below constants and attributes."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        body = getattr(node, "body", None)
-        for each in body if isinstance(body, list) else []:
-            value = each.value if isinstance(each, ast.Expr) else None
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield each.lineno, value.value.strip()
+    for node in statements(ast.parse(path.read_text())):
+        value = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield node.lineno, value.value.strip()
 
 
 def test_docstrings_begin_with_a_noun_or_an_imperative() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
 
 from tests.support import ROOT
+from tests.test_architecture import functions_of
 
 TEXT = (ROOT / "docs" / "security.md").read_text()
 
@@ -31,5 +31,4 @@ def test_every_answer_names_tests_that_exist(row: list[str]) -> None:
     named = [re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", each) for each in row[-1].split(", ")]
     for found in named:
         assert found, f"expected `tests/file.py::test_name`, separated by commas, found {row[-1]}"
-        tree = ast.parse((ROOT / found[1]).read_text())
-        assert found[2] in [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)], found[0]
+        assert found[2] in functions_of(ROOT / found[1]), found[0]
