@@ -47,6 +47,16 @@ SLOW_PLACES = (
 )
 """Tests that start other processes, load the networks, draw plots or wait, as every test with a broker does."""
 
+LONG_PLACES = (
+    "cli/test_commands.py",
+    "fuzz/test_targets.py",
+    "integrations/inputs/test_pulled_camera.py",
+    "rest/events/test_streams.py",
+    "rest/test_server.py",
+    "workers/test_confinement.py",
+)
+"""The longest files among the others. At the end, one process would still run such a file while the others wait."""
+
 MEMORY_VARIABLE = "PYTEST_DEBUG_TEMPROOT"
 MEMORY = Path("/dev") / "shm"
 """The folder for the files of the tests: in memory, a store does not wait for the disk at each change."""
@@ -87,18 +97,21 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make quick` leaves out, and put it first: the processes then end at about the same time."""
+    """Mark what `make quick` leaves out. Put it and long files first: the processes then end at about the same time."""
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     # All processes need the same order.
-    items.sort(key=lambda item: (item.path not in slow_files, item.path))
+    items.sort(key=lambda item: (item.path not in slow_files, not _place(item).startswith(LONG_PLACES), item.path))
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    place = item.path.relative_to(TESTS).as_posix()
-    return place.startswith(SLOW_PLACES) or "broker" in getattr(item, "fixturenames", ())
+    return _place(item).startswith(SLOW_PLACES) or "broker" in getattr(item, "fixturenames", ())
+
+
+def _place(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).as_posix()
 
 
 def settings(data: Path, broker: Broker, **changes: object) -> Settings:
