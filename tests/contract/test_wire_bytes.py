@@ -176,16 +176,22 @@ def test_written_document_is_unchanged(name: str) -> None:
     assert dump(WRITTEN[name]()).decode() == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_document_is_valid_for_its_model_and_keeps_its_bytes(name: str) -> None:
-    document = model_of(name).model_validate(json.loads(EXPECTED[name]))
-    assert dump(document).decode() == EXPECTED[name]
+def test_document_is_valid_for_its_model_and_keeps_its_bytes() -> None:
+    for name, expected in EXPECTED.items():
+        document = model_of(name).model_validate(json.loads(expected))
+        assert dump(document).decode() == expected, name
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_document_with_an_unknown_field_is_invalid_for_its_model(name: str) -> None:
-    with pytest.raises(ValidationError, match="colour"):
+def test_document_with_an_unknown_field_is_invalid_for_its_model() -> None:
+    assert [name for name in EXPECTED if "colour" not in refusal_of_an_unknown_field(name)] == []
+
+
+def refusal_of_an_unknown_field(name: str) -> str:
+    try:
         model_of(name).model_validate({**json.loads(EXPECTED[name]), "colour": "red"})
+    except ValidationError as error:
+        return str(error)
+    return "none"
 
 
 def test_every_operation_of_administrators_has_an_expected_document() -> None:

@@ -60,9 +60,9 @@ def test_client_without_a_host_header_is_allowed() -> None:
         ":", "x.faces.example.org",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/face_rec"), ("GET", "/healthz")])
-def test_host_of_another_site_is_refused_everywhere(host: str, method: str, path: str) -> None:
-    assert not allowed(CHECK, {"Host": host}, method, path)
+def test_host_of_another_site_is_refused_everywhere(host: str) -> None:
+    for method, path in (("GET", "/"), ("POST", "/face_rec"), ("GET", "/healthz")):
+        assert not allowed(CHECK, {"Host": host}, method, path), path
 
 
 @pytest.mark.parametrize("name", ["\xe4" * 60_000, "\xe4." * 30_000, "a" * 261, "a." * 127 + "example:5001"])

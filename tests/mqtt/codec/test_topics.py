@@ -164,9 +164,9 @@ def test_request_with_too_many_levels_is_answered_on_its_id(more: str) -> None:
 @pytest.mark.parametrize(
     "camera", ["", "a b", "..", "+", "#", "$SYS", "po\0rch", "\u202eporch", "pörch", "porch\n", "x" * 65, "x" * 3000]
 )
-@pytest.mark.parametrize("rest", ["frame", "request/face_rec", "request/face_rec/42"])
-def test_topic_without_a_valid_camera_name_has_no_address(camera: str, rest: str) -> None:
-    assert TOPICS.read(f"facegate/{camera}/{rest}") is None
+def test_topic_without_a_valid_camera_name_has_no_address(camera: str) -> None:
+    for rest in ("frame", "request/face_rec", "request/face_rec/42"):
+        assert TOPICS.read(f"facegate/{camera}/{rest}") is None, rest
 
 
 @pytest.mark.parametrize(
@@ -237,10 +237,11 @@ def test_response_topic_may_be_any_below_the_camera_s_responses(topic: str) -> N
         pytest.param(OWN + "x" * 3000, id="very long"),
     ],
 )
-@pytest.mark.parametrize("topics", [TOPICS, Topics("facegate", ["answers/"])], ids=["own only", "with an allow-list"])
-def test_response_topic_elsewhere_is_forbidden(topic: str, topics: Topics) -> None:
+def test_response_topic_elsewhere_is_forbidden(topic: str) -> None:
     with pytest.raises(Forbidden):
-        redirected(topic, topics=topics)
+        redirected(topic, topics=TOPICS)
+    with pytest.raises(Forbidden):
+        redirected(topic, topics=Topics("facegate", ["answers/"]))
 
 
 def test_setting_allows_more_response_topics() -> None:
