@@ -37,7 +37,7 @@ from gateway.rest.events.wiring import Events
 from gateway.rest.wiring import create_rest, needs_token
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
-from gateway.service.gateway_info import describe_gateway
+from gateway.service.gateway_info import broker_address, describe_gateway, read_disk
 from gateway.service.live_notes import LiveNotes
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import policy_of
@@ -55,6 +55,7 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         engine = prepare_engine(settings)
+        self._settings = settings
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
         self.metrics = Metrics(settings.configured_cameras)
@@ -74,8 +75,7 @@ class Gateway:
         self.people = open_people(settings, vision)
         rules = self.people.rules
         check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
-        is_live = settings.live.enabled
-        switches = Switches(self.people.store.camera_switches, settings.mqtt.base if is_live else None)
+        switches = Switches(self.people.store.camera_switches, settings.mqtt.base if settings.live.enabled else None)
         self.unfollowed = UnfollowedCameras(switches)
         policy = policy_of(settings, switches.check)
         recognition = RecognitionService(
@@ -114,13 +114,11 @@ class Gateway:
             self.metrics,
             known_cameras,
         )
-        self.live = build_live(settings, parts) if is_live else None
+        self.live = build_live(settings, parts) if settings.live.enabled else None
         notes = LiveNotes(self.people.store, self.people.sightings, self.live or self.unfollowed)
         self._live_parts = (notes,) if self.live is None else (self.live, notes)
-        keep = needs_token(settings.rest)
-        administration = Administration(
-            self.people, vision, changes, reads, self.health, self.live, known_cameras, keep_admin=keep
-        )
+        operations = self.people, vision, changes, reads, self.health, self.live, known_cameras
+        administration = Administration(*operations, keep_admin=needs_token(settings.rest))
         events = self.people.audit.events
         events.keep_places([ALL_CAMERAS_DETAIL, *settings.configured_cameras, *known_cameras])
         self.service = Service(
@@ -224,6 +222,8 @@ class Gateway:
             unknowns=self.people.groups.waiting,
             warnings=self._warnings(),
             audit_head=self.people.audit.head,
+            disk=read_disk(self._settings.data),
+            address=broker_address(self._settings.mqtt),
         )
 
     def _warnings(self) -> tuple[str, ...]:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from gateway.contract.base import MAX_LISTED, VersionedModel, WireModel
-from gateway.model.health import Health
+from gateway.model.health import BrokerAddress, Disk, Health
+
+FREE_STEP_BYTES = 100_000_000
+"""The step in which the free bytes of the disk are reported."""
 
 
 class WorkersDocument(WireModel):
@@ -23,10 +26,28 @@ class KnownFacesDocument(WireModel):
     skipped: list[str]
 
 
+class DiskDocument(WireModel):
+    """The disk of the data folder. ``low``: so little is free that a person must act."""
+
+    free_bytes: int
+    total_bytes: int
+    low: bool
+
+
+class BrokerAddressDocument(WireModel):
+    """The broker of the gateway. ``base``: the beginning of all topics."""
+
+    host: str
+    port: int
+    base: str
+    tls: bool
+
+
 class HealthDocument(VersionedModel):
     """The reply to ``/readyz`` and to the operation ``health``, and the message on ``bridge/health``.
 
-    ``audit``: the number and the code of the last line of the audit, once a day.
+    ``audit``: the number and the code of the last line of the audit, once a day. ``disk`` and ``address``: null without
+    a running gateway.
     """
 
     status: Literal["ready", "not_ready"]
@@ -38,6 +59,8 @@ class HealthDocument(VersionedModel):
     known_faces: KnownFacesDocument
     unknowns: int
     audit: str | None
+    disk: DiskDocument | None
+    address: BrokerAddressDocument | None
     warnings: list[str]
 
 
@@ -104,8 +127,20 @@ def write_health(health: Health) -> HealthDocument:
         ),
         unknowns=health.unknowns,
         audit=health.audit_head,
+        disk=_write_disk(health.disk) if health.disk else None,
+        address=_write_address(health.address) if health.address else None,
         warnings=list(health.warnings[:MAX_LISTED]),
     )
+
+
+def _write_disk(disk: Disk) -> DiskDocument:
+    # The gateway announces each change of this document. In steps, a few written bytes are no change.
+    free = disk.free - disk.free % FREE_STEP_BYTES
+    return DiskDocument(free_bytes=free, total_bytes=disk.total, low=disk.is_low)
+
+
+def _write_address(address: BrokerAddress) -> BrokerAddressDocument:
+    return BrokerAddressDocument(host=address.host, port=address.port, base=address.base, tls=address.tls)
 
 
 def write_liveness(health: Health, counts: Mapping[str, int]) -> LivenessDocument:

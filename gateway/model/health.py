@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+LOW_DISK_BYTES = 1_000_000_000
+"""The free bytes of the disk below which a person must act."""
+
 
 class HasWarnings(Protocol):
     """A part of the gateway that knows of faults which need a person's attention."""
@@ -43,13 +46,37 @@ class MqttHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """The broker of the gateway, and the beginning of all its topics."""
+
+    host: str
+    port: int
+    base: str
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The disk of the data folder. Both are bytes."""
+
+    free: int
+    total: int
+
+    @property
+    def is_low(self) -> bool:
+        """True if a person must act: the people store, its journal and a backup need room."""
+        return self.free < LOW_DISK_BYTES
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The state of every part.
 
     ``workers_ready``: worker processes, of ``workers``, that run and have loaded their models. ``workers_maintained``:
     the threads that replace dead workers run. ``store``: the people store accepts changes. ``unknowns``: the number of
     groups of unknown faces that wait for a name. ``warnings``: sentences about faults that a person should look at,
-    although the gateway works. ``audit_head``: the end of the audit at its last report, once a day.
+    although the gateway works. ``audit_head``: the end of the audit at its last report, once a day. ``disk`` and
+    ``address``: None without a running gateway.
     """
 
     mqtt: MqttHealth
@@ -61,6 +88,8 @@ class Health:
     unknowns: int = 0
     warnings: tuple[str, ...] = ()
     audit_head: str | None = None
+    disk: Disk | None = None
+    address: BrokerAddress | None = None
 
     # False asks systemd or an orchestrator for a restart. A missing broker is no reason: a restart would not help.
     @property

@@ -1,12 +1,15 @@
-"""The description of the gateway for the topic ``bridge/info``."""
+"""The description of the gateway for ``bridge/info``, and the parts of the health that come from its settings."""
 
 from __future__ import annotations
 
+import shutil
 import socket
+from pathlib import Path
 
 from gateway import __version__
-from gateway.config import Settings
+from gateway.config import MqttSettings, Settings
 from gateway.contract.health import BridgeInfoDocument, LimitsDocument
+from gateway.model.health import BrokerAddress, Disk
 from gateway.vision.engines.model_files import digests
 from gateway.vision.engines.recogniser import recogniser_digest
 
@@ -37,3 +40,16 @@ def _model_digests(settings: Settings) -> dict[str, str]:
     if settings.recogniser is not None:
         found["descriptor"] = recogniser_digest(settings.recogniser)
     return found
+
+
+def broker_address(mqtt: MqttSettings) -> BrokerAddress:
+    return BrokerAddress(mqtt.host, mqtt.port, mqtt.base, mqtt.tls.enabled)
+
+
+def read_disk(folder: Path) -> Disk | None:
+    """Return the disk of a folder, or None if the folder cannot be reached now."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return Disk(usage.free, usage.total)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.contract.health import write_health
-from gateway.model.health import Health, ImportProgress, MqttHealth
+from gateway.model.health import BrokerAddress, Disk, Health, ImportProgress, MqttHealth
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,13 @@ from gateway.model.health import Health, ImportProgress, MqttHealth
         ({"workers_ready": 0}, False, True, {"workers": {"ready": 0, "of": 2}}),
         ({"workers_maintained": False}, False, False, {}),
         ({"store": False}, False, True, {"store": "read_only"}),
+        (
+            {"disk": Disk(999_999_999, 2_000_000_000)},
+            True,
+            True,
+            {"disk": {"free_bytes": 900_000_000, "total_bytes": 2_000_000_000, "low": True}},
+        ),
+        ({"disk": None, "address": None}, True, True, {"disk": None, "address": None}),
     ],
 )
 def test_health_document_shows_whether_the_gateway_is_live_and_ready(
@@ -37,6 +44,8 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
         unknowns=5,
         warnings=(warning,),
         audit_head="812:5f0c",
+        disk=Disk(12_345_678_901, 50_000_000_000),
+        address=BrokerAddress("mqtt.lan", 8883, "house/faces", True),
     )
     health = replace(health, **changes)
     assert (health.ready, health.live) == (ready, live)
@@ -51,6 +60,8 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
         "known_faces": {"done": 3, "of": 4, "people": 2, "skipped": ["Bob/1.jpg: no face"]},
         "unknowns": 5,
         "audit": "812:5f0c",
+        "disk": {"free_bytes": 12_300_000_000, "total_bytes": 50_000_000_000, "low": False},
+        "address": {"host": "mqtt.lan", "port": 8883, "base": "house/faces", "tls": True},
         "warnings": [warning],
         **shown,
     }

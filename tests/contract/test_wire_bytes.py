@@ -53,7 +53,7 @@ from gateway.model import (
 )
 from gateway.model.caller import camera_caller
 from gateway.model.coded_warnings import CodedWarning
-from gateway.model.health import Health, ImportProgress, MqttHealth
+from gateway.model.health import BrokerAddress, Disk, Health, ImportProgress, MqttHealth
 from tests.contract.expected import EXPECTED
 
 ORIGIN = Origin(caller=camera_caller("porch"), request_id="42", id="1790000000.123-ab12cd", timestamp=1790000000.1234)
@@ -82,6 +82,8 @@ HEALTH = Health(
     unknowns=5,
     warnings=("a warning",),
     audit_head="812:5f0c",
+    disk=Disk(12_345_678_901, 50_000_000_000),
+    address=BrokerAddress("mqtt.lan", 8883, "house/faces", True),
 )
 
 FEW = CodedWarning("add 1 more", "few_pictures", ("jose",))

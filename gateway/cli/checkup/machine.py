@@ -10,9 +10,7 @@ from pathlib import Path
 
 from gateway.cli.checkup.finding import Finding
 from gateway.files.closed_folders import exists
-
-MIN_FREE_BYTES = 1_000_000_000
-"""Free bytes below which a person must act. The people store, its journal and a backup need room."""
+from gateway.model.health import Disk
 
 TIMEX_BYTES = 512
 """More than the size of ``struct timex`` (adjtimex(2)) on every processor."""
@@ -23,9 +21,10 @@ CLOCK_NOT_SYNCHRONISED = 5
 def check_machine(data: Path) -> Iterator[Finding]:
     """Check the disk of the data folder, and the clock."""
     existing = next(each for each in (data.absolute(), *data.absolute().parents) if exists(each))
-    free = shutil.disk_usage(existing).free
-    gigabytes = f"{free / 1e9:.1f} GB are free on the disk of {data}"
-    if free < MIN_FREE_BYTES:
+    usage = shutil.disk_usage(existing)
+    disk = Disk(usage.free, usage.total)
+    gigabytes = f"{disk.free / 1e9:.1f} GB are free on the disk of {data}"
+    if disk.is_low:
         command = f"du -xh --max-depth=2 {shlex.quote(str(existing))}"
         yield Finding("disk", "to_do", f"only {gigabytes}: delete what is not needed", command)
     else:
