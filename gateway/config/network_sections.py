@@ -118,7 +118,7 @@ class RestTlsSettings(Section):
     def _check_pair(self) -> RestTlsSettings:
         if (self.cert is None) != (self.key is None):
             given, missing = ("cert", "key") if self.key is None else ("key", "cert")
-            raise ValueError(f"{given} is given without {missing}: a server needs both (facegate tls make)")
+            raise ValueError(f"{given} is given without {missing}: a server needs both (`facegate tls make`)")
         return self
 
 

@@ -95,4 +95,4 @@ class Switches:
         """Return how a user switches a camera on, or for ALL_CAMERAS all of them."""
         if self._base is not None:
             return f"publish ON on {self._base}/{name}/enabled/set"
-        return "run facegate cameras enable" + ("" if name == ALL_CAMERAS else f" {name}")
+        return "run `facegate cameras enable`" if name == ALL_CAMERAS else f"run `facegate cameras enable {name}`"

@@ -34,8 +34,8 @@ class UnfollowedCameras:
         """A sentence about the cameras that are off: nothing else shows them while no camera is followed."""
         warnings = []
         if not self._switches.all_on:
-            warnings.append("recognition is switched off for all cameras: facegate cameras enable switches it on")
+            warnings.append("recognition is switched off for all cameras: run `facegate cameras enable`")
         if off := sorted(self._switches.switched_off):
             names = ", ".join(off[:MAX_NAMED]) + (f" and {len(off) - MAX_NAMED} more" if len(off) > MAX_NAMED else "")
-            warnings.append(f"recognition is switched off for {names}: facegate cameras enable NAME switches it on")
+            warnings.append(f"recognition is switched off for {names}: run `facegate cameras enable NAME`")
         return tuple(warnings)

@@ -65,7 +65,7 @@ class AuditKeeper:
     def report(self) -> None:
         """Check the audit, and report its end and all problems. Raise GatewayError."""
         found = self._audit.check()
-        self.warnings = tuple(f"{each}: see facegate audit verify" for each in found.problems)
+        self.warnings = tuple(f"{each}: run `facegate audit verify`" for each in found.problems)
         for warning in self.warnings:
             log.error("%s", warning)
         if found.head is not None:

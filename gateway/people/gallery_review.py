@@ -140,8 +140,8 @@ class GalleryReview:
     def _mixed_sentence(self, slug: str) -> str:
         person = self._gallery.person(slug)
         text = (
-            f"the pictures of {person.name} ({slug}) do not look like one person: list them with facegate people show"
-            f" {slug}, and remove those of somebody else"
+            f"the pictures of {person.name} ({slug}) do not look like one person: run `facegate people show {slug}`,"
+            " and remove those of somebody else"
         )
         return CodedWarning(text, "mixed_pictures", (slug,))
 

@@ -27,7 +27,7 @@ class IgnoredRules:
         if others >= self.most:
             raise TooLarge(
                 f"{others} strangers are ignored already, and ignored.most allows no more: run `facegate unknowns"
-                " unignore` or `forget` for some of them, or raise ignored.most"
+                " unignore ID` for some of them, or raise ignored.most"
             )
 
 

@@ -33,7 +33,7 @@ def connect(pairs: Iterable[Pair], ages: Mapping[str, int]) -> list[Group]:
 def merge_sentence(beginning: str, people: Sequence[Person]) -> str:
     """Return ``beginning`` and the commands that merge these people into the first of them."""
     first, *others = people[:MAX_NAMED]
-    commands = ", ".join(f"facegate people merge {each.slug} {first.slug}" for each in others)
+    commands = ", ".join(f"`facegate people merge {each.slug} {first.slug}`" for each in others)
     return f"{beginning}: if they are one person, run {commands}"
 
 

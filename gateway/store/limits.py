@@ -115,5 +115,5 @@ def not_merged_error(people: Sequence[Person]) -> Conflict:
     more = f" and {len(people) - MAX_LISTED_NAMES} more" if len(people) > MAX_LISTED_NAMES else ""
     return Conflict(
         f"the archive has new pictures of people who are enrolled already: {names}{more}; import it with merge: true"
-        " (facegate people import --merge) if they are the same people, else rename them first"
+        " (`facegate people import --merge`) if they are the same people, else rename them first"
     )

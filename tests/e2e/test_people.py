@@ -115,7 +115,7 @@ def test_person_is_enrolled_changed_and_removed_over_the_bridge(harness: PeopleH
     warned = harness.run("people/add", name="Another", images=[frame("obama_2")])["warnings"]
     assert warned[0] == (
         "this face is known as Barack Obama (jose_nandu) already: if they are one person, run"
-        " facegate people merge another jose_nandu"
+        " `facegate people merge another jose_nandu`"
     )
     assert len(harness.run("people/merge", person="another", into="jose_nandu")["pictures"]) == 2
     assert harness.person_ids() == ["jose_nandu"]

@@ -114,7 +114,7 @@ def test_import_without_merge_refuses_new_pictures_of_enrolled_people(env: Peopl
     dora = ExportedPerson(
         Person("d", "Dora"), [Picture(digest_of("d"), "rest", RECIPE, StoredFace(ALICE, None))], [1.0]
     )
-    with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(facegate people import --merge\)"):
+    with pytest.raises(Conflict, match=r"Bob \(bob\); import it with merge: true \(`facegate people import --merge`\)"):
         env.registry.import_people([dora, more_of_bob(env, name)], REST_CALLER)
     assert (env.store.people.find_person("Dora"), env.store.people.read_entry("bob").picture_count) == (None, 1)
 

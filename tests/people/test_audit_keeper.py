@@ -67,7 +67,7 @@ def test_tampered_audit_is_a_warning(tmp_path: Path, clock: Clock) -> None:
         keeper.run_due()
         (warning,) = keeper.warnings
         assert warning.startswith("line 1 of the audit")
-        assert warning.endswith("see facegate audit verify")
+        assert warning.endswith("run `facegate audit verify`")
 
 
 def test_flood_does_not_grow_the_audit_over_its_limit(tmp_path: Path, clock: Clock) -> None:

@@ -24,5 +24,5 @@ def test_sentence_names_everybody_and_the_commands() -> None:
     assert name_all(people[:1]) == "Ada (ada)"
     sentence = merge_sentence("they look alike", people)
     assert sentence.endswith(
-        ": if they are one person, run facegate people merge bea ada, facegate people merge cy ada"
+        ": if they are one person, run `facegate people merge bea ada`, `facegate people merge cy ada`"
     )

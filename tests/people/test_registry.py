@@ -141,7 +141,7 @@ def test_face_of_another_enrolled_person_gives_a_warning(
     _, warnings = env.registry.enrol("Carol", [sample(f"c{n}", near(ALICE, 0.95, n)) for n in range(3)], REST_CALLER)
     (double,) = warnings
     assert double == (
-        "this face is known as Alice (alice) already: if they are one person, run facegate people merge carol alice"
+        "this face is known as Alice (alice) already: if they are one person, run `facegate people merge carol alice`"
     )
     assert double not in caplog.text
     assert caplog.text.count("look like one person") == 1
@@ -157,7 +157,7 @@ def test_warning_names_all_people_with_the_same_face(env: PeopleEnvironment) -> 
     (warning,) = warnings
     assert all(name in warning for name in ("Alice (alice)", "Alicia (alicia)", "Ally (ally)"))
     assert warning.endswith(
-        f"run {', '.join(f'facegate people merge {one} alice' for one in ('alicia', 'ally', 'al'))}"
+        f"run {', '.join(f'`facegate people merge {one} alice`' for one in ('alicia', 'ally', 'al'))}"
     )
 
 
@@ -171,7 +171,7 @@ def warned(env: PeopleEnvironment, *pictures: str) -> tuple[str, ...]:
 def test_lookalikes_are_reported_until_they_are_merged(env: PeopleEnvironment) -> None:
     (sentence,) = warned(env)
     assert "Alice (alice) and Ali (ali) look like one person" in sentence
-    assert sentence.endswith("run facegate people merge ali alice")
+    assert sentence.endswith("run `facegate people merge ali alice`")
     env.registry.rename("ali", "Alison", REST_CALLER)
     assert "Alice (alice) and Alison (ali) look" in env.updater.warnings[0]
     env.registry.merge("ali", "alice", REST_CALLER)
@@ -273,7 +273,7 @@ def test_group_of_lookalikes_is_reported_in_one_sentence(
     enrol_one_face_as(env, *names)
     (sentence,) = env.updater.warnings
     listed = ", ".join(f"{name} ({name.lower()})" for name in names[:10])
-    commands = ", ".join(f"facegate people merge {name.lower()} p11" for name in names[1:10])
+    commands = ", ".join(f"`facegate people merge {name.lower()} p11`" for name in names[1:10])
     assert sentence == (
         f"{listed} and 1 more look like one person, so that none of them is named:"
         f" if they are one person, run {commands}"
@@ -305,7 +305,7 @@ def test_names_accepted_by_older_versions_are_reported(env: PeopleEnvironment) -
     assert "facegate people merge dora ann_lee" in spelled
     assert "'Unknown' of eve means nobody" in nobody
     assert "the id 'export' of 'Fay'" in reserved
-    assert "not UTF-8: run facegate people rename gus" in undecoded
+    assert "not UTF-8: give the right name, run `facegate people rename gus NAME`" in undecoded
 
 
 def test_pictures_of_different_faces_give_a_warning(env: PeopleEnvironment) -> None:
@@ -389,7 +389,7 @@ def test_renamed_person_keeps_the_id(env: PeopleEnvironment) -> None:
 def test_name_of_another_person_is_refused(env: PeopleEnvironment) -> None:
     enrol(env, "Alice")
     enrol(env, "Bob")
-    with pytest.raises(Conflict, match=r"merge them if .* \(facegate people merge bob alice\)"):
+    with pytest.raises(Conflict, match=r"merge them if .* \(`facegate people merge bob alice`\)"):
         env.registry.rename("bob", "Alice", REST_CALLER)
     assert env.gallery.person("bob").name == "Bob"
 

@@ -42,7 +42,7 @@ def folder_warnings(folder: Path, scan: FolderScan, held: Loss | None, hides: Hi
         return (unread,) if unread else ()
     first = (
         f"{_state(folder, scan)}: {len(held.affected)} of {held.total} people from it are kept although their pictures"
-        " are not there. Put the pictures back, or run 'facegate people confirm-removal' to remove these people"
+        " are not there. Put the pictures back, or run `facegate people confirm-removal` to remove these people"
     )
     return (first, unread) if unread and scan.condition not in ("missing", "unreadable") else (first,)
 

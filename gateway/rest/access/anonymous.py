@@ -10,7 +10,7 @@ from gateway.rest.cross_site import read_authority
 OLD_PROTOCOL = "HTTP/1.0"
 """The version that nginx speaks to the gateway unless it is configured, without any header that tells of a proxy."""
 
-TOKEN_ADVICE = "send a token as Bearer, or as the password of Basic (facegate tokens add)"  # noqa: S105 (no password)
+TOKEN_ADVICE = "send a token as Bearer, or as the password of Basic (`facegate tokens add`)"  # noqa: S105 (no password)
 
 
 def is_loopback_host(name: str) -> bool:

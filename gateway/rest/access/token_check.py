@@ -46,7 +46,7 @@ class TokenCheck:
             raise self._failure(digest, client, "unknown token", "the token is wrong, or was revoked")
         if not token.is_valid(self._clock()):
             reason = f"the token {token.name} has expired"
-            raise self._failure(digest, client, reason, f"{reason}: facegate tokens rotate {token.name}")
+            raise self._failure(digest, client, reason, f"{reason}: run `facegate tokens rotate {token.name}`")
         caller = self._caller(token, client)
         self._note_use(digest, token)
         return caller, digest

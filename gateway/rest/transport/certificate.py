@@ -73,7 +73,7 @@ class Certificate:
             return ()
         end = datetime.fromtimestamp(self._ends_at, timezone.utc).date()
         verb = "expires" if days > 0 else "has expired"
-        advice = "renew it, or make another one (facegate tls make --replace)"
+        advice = "renew it, or make another one (`facegate tls make --replace`)"
         return (f"the certificate of REST {verb} on {end}: {advice}",)
 
     def _versions(self) -> tuple[int, int] | None:

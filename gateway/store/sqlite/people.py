@@ -129,8 +129,8 @@ class SqlitePeople:
             self._writer.split_off(db, one, other, digests, caller.audit_text())
             if not has_showing_picture(db, one):
                 raise Conflict(
-                    f"no picture of {slug} would be left: rename the person (facegate people rename), or merge"
-                    " (facegate people merge)"
+                    f"no picture of {slug} would be left: rename the person (`facegate people rename {slug}"
+                    f" NAME`), or merge (`facegate people merge {slug} ID`)"
                 )
             self._writer.check_pictures(db, other)
             for person, action in ((one, "split"), (other, "split_off")):
@@ -213,5 +213,5 @@ def _check_name_is_free(db: sqlite3.Connection, slug: str, person: int, name: st
     if other is not None:
         raise Conflict(
             f"another person is called {other[1]!r} ({other[0]}) already: choose another name, or merge them if"
-            f" they are one person (facegate people merge {slug} {other[0]})"
+            f" they are one person (`facegate people merge {slug} {other[0]}`)"
         )

@@ -48,21 +48,21 @@ def _undecoded(database: Database) -> list[Row]:
 
 def _two_spellings(one: str, other: str) -> str:
     return (
-        f"{one} and {other} have the same name in two spellings: if they are one person, run facegate people merge"
-        f" {one} {other}, else rename one of them"
+        f"{one} and {other} have the same name in two spellings: if they are one person, run `facegate people"
+        f" merge {one} {other}`, else rename one of them"
     )
 
 
 def _means_nobody(slug: str, name: str) -> str:
-    return f"the name {name!r} of {slug} means nobody: run facegate people rename {slug} with another name"
+    return f"the name {name!r} of {slug} means nobody: give another name, run `facegate people rename {slug} NAME`"
 
 
 def _is_reserved(slug: str, name: str) -> str:
     return (
         f"the id {slug!r} of {name!r} is a reserved word, so that no interface can name that person: enrol the person"
-        f" under another name, and run facegate people merge {slug} with the new id"
+        f" under another name, and run `facegate people merge {slug} NEW_ID`"
     )
 
 
 def _is_undecoded(slug: str, name: str) -> str:
-    return f"the name {name!r} of {slug} was not UTF-8: run facegate people rename {slug} with the right name"
+    return f"the name {name!r} of {slug} was not UTF-8: give the right name, run `facegate people rename {slug} NAME`"

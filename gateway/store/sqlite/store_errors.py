@@ -27,6 +27,6 @@ def _advice(error: Exception) -> str:
     if isinstance(error, OSError) or any(word in str(error) for word in _DISK_WORDS):
         return ": check the disk, and who may read and write the data folder. Do not replace the store by a backup."
     return (
-        ": restore a backup (facegate restore). Without a backup move the store away: known_faces/ is then imported"
+        ": restore a backup (`facegate restore`). Without a backup move the store away: known_faces/ is then imported"
         " again, and all people who were enrolled in another way are lost."
     )

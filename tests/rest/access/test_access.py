@@ -129,7 +129,7 @@ def test_expired_token_is_refused_with_the_way_out(tmp_path: Path) -> None:
     clock.now += 10
     answer = site.client().get(PEOPLE, headers=bearer(secret))
     assert code_of(answer) == (401, "unauthorized")
-    assert answer.get_json()["detail"] == "the token phone has expired: facegate tokens rotate phone"
+    assert answer.get_json()["detail"] == "the token phone has expired: run `facegate tokens rotate phone`"
 
 
 def test_programs_on_this_machine_need_no_token(site: Site) -> None:
