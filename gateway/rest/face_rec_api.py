@@ -11,7 +11,7 @@ from gateway.contract.operations import least_role
 from gateway.contract.reading import read_landmarks
 from gateway.model import Comparison, LandmarkCount, Operation, Recognition
 from gateway.rest.access.current import caller_may, current_csrf
-from gateway.rest.answer_pages import comparison_page, recognition_page
+from gateway.rest.answer_pages import comparison_page, kind_in_browsers, recognition_page
 from gateway.rest.calls import Calls
 from gateway.rest.pages import html_response, upload_page, wants_page
 from gateway.rest.pictures import take_pictures
@@ -29,7 +29,8 @@ def add_face_rec_api(app: Flask, calls: Calls) -> None:
         is_page = wants_page(request)
         count, locations = _landmark_count(), _flag("face_locations")
         (picture,) = take_pictures(request, ("file",), ignore_others=True).pictures
-        annotate = is_page or _flag("annotate")
+        # A page draws the faces itself, in letters that stay large on a phone, if the browser shows the picture.
+        annotate = kind_in_browsers(picture) is None if is_page else _flag("annotate")
         reply = calls.recognise(Operation.FACE_REC, (picture,), landmarks=count, annotate=annotate)
         assert isinstance(reply, Recognition)
         if is_page:

@@ -43,6 +43,11 @@ _LOG_IN = """<form method="post" action="login?next={next_path}">
   <button class="primary">Log in</button>
 </form>"""
 
+_LOG_IN_ADVICE = (
+    "Log in with a token. An administrator makes one in the view Tokens of the console."
+    " <small>Command: <code>facegate tokens add --name phone --role viewer</code></small>"
+)
+
 _LOG_OUT = '<form method="post" action="logout?csrf={csrf}"><button>Log out</button></form>'
 
 PAGE_HEADERS: Mapping[str, str] = {
@@ -104,7 +109,7 @@ def upload_form(path: str, csrf: str) -> str:
 
 def login_page(next_path: str, problem: str = "") -> str:
     """Return the page of the log-in. ``next_path``: the page to open after it. ``problem``: why the last one failed."""
-    text = html.escape(problem) or "Log in with a token (<code>facegate tokens add</code>)."
+    text = html.escape(problem) or _LOG_IN_ADVICE
     return page("Log in", text, _LOG_IN.format(next_path=html.escape(next_path)))
 
 

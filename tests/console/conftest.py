@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from gateway.app import running
 from tests.conftest import settings
 from tests.console.faults import Faults
-from tests.console.site import ConsoleSite
+from tests.console.site import BASE, ConsoleSite
 from tests.e2e.deployments import wait_until_ready
 from tests.support import WAIT_S, Client, broker_running, frame
 
@@ -56,7 +56,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, rest_settings: dict[str, obje
     nobody.mkdir()
     with broker_running(folder) as broker:
         wanted = settings(
-            folder / "data", broker, workers={"processes": 1}, people={"folder": nobody}, rest=rest_settings
+            folder / "data",
+            broker,
+            workers={"processes": 1},
+            people={"folder": nobody},
+            rest=rest_settings,
+            mqtt={"base": BASE},
         )
         client = Client(broker.port)
         with running(wanted) as gateway:

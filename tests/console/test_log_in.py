@@ -19,8 +19,8 @@ VIEWS: Mapping[Role, list[str]] = {
     "client": ["Try it"],
     "viewer": VIEWER_VIEWS,
     "keeper": VIEWER_VIEWS,
-    "privacy": VIEWER_VIEWS,
-    "admin": [*VIEWER_VIEWS, "Tokens"],
+    "privacy": [*VIEWER_VIEWS, "Audit"],
+    "admin": [*VIEWER_VIEWS, "Audit", "Tokens"],
 }
 
 
@@ -30,18 +30,10 @@ def rest_settings() -> dict[str, object]:
     return {"anonymous": {"from": []}}
 
 
-def log_in(page: Page, site: ConsoleSite, role: Role) -> None:
-    secret = site.add_token(f"token-of-{role}", role)
-    page.goto(f"{site.url}/#/health")
-    page.get_by_label("Token").fill(secret)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("navigation")).to_be_visible()
-
-
 @pytest.mark.parametrize("role", LEVELS)
 def test_role_sees_its_views_and_logs_out(page: Page, site: ConsoleSite, faults: Faults, role: Role) -> None:
     faults.allowed.add(401)
-    log_in(page, site, role)
+    site.log_in(page, role)
     assert page.get_by_role("navigation").get_by_role("link").all_inner_texts() == VIEWS[role]
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Token")).to_be_visible()

@@ -37,8 +37,12 @@ def test_sighting_is_confirmed_and_then_not_them(page: Page, site: ConsoleSite, 
     expect(page.get_by_text("Confirmed:", exact=False)).to_be_visible()
     wait_for(lambda: len(site.read("people/barack_obama")["pictures"]) == 2)
     page.get_by_role("button", name=re.compile("^Not them: Barack Obama")).first.click()
+    # The change is sent immediately, and a confirmation takes it back.
+    wait_for(lambda: site.read(f"sightings/{seen}")["person"] is None)
     page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone.")).to_be_visible()
     assert site.read(f"sightings/{seen}")["person"] == "barack_obama"
+    assert [each["counter"] for each in site.read("people/barack_obama")["pictures"]] == [False, False]
     page.get_by_role("button", name=re.compile("^Not them: Barack Obama")).first.click()
     wait_for(lambda: site.read(f"sightings/{seen}")["person"] is None)
     assert [each["counter"] for each in site.read("people/barack_obama")["pictures"]] == [False, True]

@@ -23,11 +23,14 @@ PATHS: Mapping[str, str] = {
     "live": "#/live",
     "people": "#/people",
     "person": "#/people/barack_obama",
-    "add": "#/people/add",
+    "add": "#/people/add-person",
     "strangers": "#/strangers",
     "sightings": "#/sightings",
+    "archive": "#/people/export-import",
     "try": "#/try",
+    "compare": "#/try?use=compare",
     "health": "#/health",
+    "audit": "#/audit",
     "tokens": "#/tokens",
     "form": "face_rec",
     "answer": "face_rec",
@@ -65,7 +68,7 @@ def open_view(page: Page, site: ConsoleSite, view: str) -> None:
     page.goto(f"{site.url}/{PATHS[view]}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     if view == "try":
-        page.get_by_label("Choose pictures").set_input_files(str(FRAMES / "obama_2.jpg"))
+        page.locator("input[type=file]").set_input_files(str(FRAMES / "obama_2.jpg"))
         expect(page.locator(".face.match")).to_be_visible()
     if view == "answer":
         page.get_by_label("Picture").set_input_files(str(FRAMES / "hopper_1.jpg"))
@@ -99,4 +102,4 @@ def test_keyboard_reaches_content_and_views_in_their_order(page: Page, site: Con
         names.append(page.evaluate("document.activeElement.textContent.trim()"))
         page.keyboard.press("Tab")
     assert names[0] == "Skip to the content"
-    assert names[1:9] == ["Facegate", "Live", "People", "Strangers", "Sightings", "Try it", "Health", "Tokens"]
+    assert names[1:9] == ["Facegate", "Live", "People", "Strangers", "Sightings", "Try it", "Health", "Audit"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import requests
 
 from gateway.model import Box, Comparison, Face, Image, Judgement, Likeness, Recognition
 from gateway.model.people import Person
-from gateway.rest.answer_pages import comparison_page, recognition_page
+from gateway.rest.answer_pages import comparison_page, kind_in_browsers, recognition_page
 from tests.examples import ALICE, BOB
 from tests.rest.access.examples import Site
 from tests.support import frame
@@ -23,7 +24,7 @@ def recognition(*judgements: Judgement) -> Recognition:
 
 
 def page_of(reply: Recognition, *, may_enrol: bool = True) -> str:
-    return recognition_page(reply, b"picture", "", may_enrol=may_enrol)
+    return recognition_page(reply, b"\xff\xd8\xff a picture", "", may_enrol=may_enrol)
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
@@ -74,6 +75,7 @@ def test_names_are_text_and_no_markup() -> None:
     page = page_of(recognition(Judgement("match", person, 0.9)))
     assert "<b>" not in page
     assert "<h1>&lt;b&gt;Eve&lt;/b&gt;</h1>" in page
+    assert ">&lt;b&gt;Eve&lt;/b&gt;</text>" in page
     assert 'value="&lt;b&gt;Eve&lt;/b&gt;"' in page
 
 
@@ -101,3 +103,10 @@ def test_forms_of_a_session_have_its_csrf_token() -> None:
     assert 'action="api/v1/people?csrf=abc"' in page
     comparison = Comparison(match=True, score=0.9, threshold=0.4, faces=(), timing={})
     assert "logout?csrf=abc" in comparison_page(comparison, "abc")
+
+
+def test_picture_that_not_every_browser_shows_is_the_drawn_one() -> None:
+    heic = recognition_page(recognition(Judgement("unknown", None, 0.2)), b"\0\0\0 ftypheic", "", may_enrol=False)
+    assert f"data:image/jpeg;base64,{base64.b64encode(b'drawn').decode()}" in heic
+    assert "<svg" not in heic
+    assert kind_in_browsers(frame("obama_1")) == "jpeg"

@@ -38,15 +38,10 @@ export function read(path, query, signal) {
   return get(`api/v1/${path}`, query, signal);
 }
 
-/**
- * Change something by a route of `/api/v1`. `body`: the fields, a form, or nothing. Throw Problem.
- *
- * `last`: the page may be closed meanwhile.
- */
-export function change(method, path, body = undefined, { last = false } = {}) {
+/** Change something by a route of `/api/v1`. `body`: the fields, a form, or nothing. Throw Problem. */
+export function change(method, path, body = undefined) {
   const { headers, ...content } = encoded(body);
-  const once = { ...headers, "Idempotency-Key": randomKey() };
-  return request(method, address(`api/v1/${path}`), { ...content, headers: once, keepalive: last });
+  return request(method, address(`api/v1/${path}`), { ...content, headers: { ...headers, "Idempotency-Key": randomKey() } });
 }
 
 /** Send a picture, or a form with two, to a route of `/api/v1` that changes nothing. Throw Problem. */
@@ -64,6 +59,36 @@ export async function getText(path, signal) {
   const response = await fetch(address(path), { signal });
   if (response.ok) return response.text();
   throw await problemOf(response);
+}
+
+/** Return a file of `/api/v1`. Throw Problem. */
+export async function readFile(path, signal) {
+  const response = await send(address(`api/v1/${path}`), { signal });
+  if (response.ok) return response.blob();
+  throw await problemOf(response);
+}
+
+/**
+ * Upload a form by a route of `/api/v1` that changes something, and return its document. Throw Problem.
+ *
+ * `report`: gets the share of the form that is sent, from 0 to 1. Leaving the view does not end the upload.
+ */
+export function upload(path, form, report) {
+  return new Promise((resolve, reject) => {
+    // Only this older interface of browsers tells how much of a request is sent.
+    const sending = new XMLHttpRequest();
+    sending.open("POST", address(`api/v1/${path}`));
+    const headers = { Accept: "application/json", "Idempotency-Key": randomKey(), ...(csrf === "" ? {} : { "X-CSRF-Token": csrf }) };
+    for (const [name, value] of Object.entries(headers)) sending.setRequestHeader(name, value);
+    sending.upload.addEventListener("progress", ({ loaded, total }) => report(total > 0 ? loaded / total : 1));
+    sending.addEventListener("error", () => reject(new Problem(0, "offline", "")));
+    sending.addEventListener("load", async () => {
+      const answer = new Response(sending.response, { status: sending.status, statusText: sending.statusText });
+      if (answer.ok) resolve(answer.json());
+      else reject(await problemOf(answer));
+    });
+    sending.send(form);
+  });
 }
 
 /** Return the newest version of a picture of `/api/v1`, or null if there is none. */
@@ -84,15 +109,18 @@ function randomKey() {
 
 async function request(method, url, { headers = {}, ...options }) {
   const token = method === "GET" || csrf === "" ? {} : { "X-CSRF-Token": csrf };
-  let response;
+  const response = await send(url, { method, headers: { Accept: "application/json", ...headers, ...token }, ...options });
+  if (response.ok) return response.headers.get("Content-Type")?.includes("json") ? response.json() : null;
+  throw await problemOf(response);
+}
+
+async function send(url, options) {
   try {
-    response = await fetch(url, { method, headers: { Accept: "application/json", ...headers, ...token }, ...options });
+    return await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "offline", "");
   }
-  if (response.ok) return response.headers.get("Content-Type")?.includes("json") ? response.json() : null;
-  throw await problemOf(response);
 }
 
 async function problemOf(response) {

@@ -2,9 +2,10 @@
 
 import { h, put } from "./dom.js";
 import { icon } from "./icons.js";
-import { complain, finishChanges, messagePlaces } from "./messages.js";
+import { complain, messagePlaces } from "./messages.js";
 import { loadSession, logIn, logOut, may, session } from "./session.js";
 import { texts } from "./texts.js";
+import { audit } from "./views/audit.js";
 import { health } from "./views/health.js";
 import { live } from "./views/live.js";
 import { people } from "./views/people.js";
@@ -13,7 +14,7 @@ import { strangers } from "./views/strangers.js";
 import { tokens } from "./views/tokens.js";
 import { tryIt } from "./views/try.js";
 
-const VIEWS = [live, people, strangers, sightings, tryIt, health, tokens];
+const VIEWS = [live, people, strangers, sightings, tryIt, health, audit, tokens];
 
 const navigation = h("nav", { "aria-label": texts.navigation });
 const caller = h("div", { class: "caller" });
@@ -58,7 +59,6 @@ function drawCaller() {
 }
 
 async function endSession() {
-  await finishChanges();
   await logOut();
   // Nothing of the session may stay in the page.
   location.reload();
@@ -99,6 +99,7 @@ function showLogIn() {
   };
   const form = h("form", { class: "log-in", onsubmit: send },
     h("h1", {}, texts.logIn.title), h("p", {}, texts.logIn.advice),
+    h("small", {}, texts.commands.command, h("code", {}, texts.logIn.command)),
     h("label", { class: "field", for: "token" }, h("span", {}, texts.logIn.token)), input, fault,
     h("button", { class: "primary" }, texts.logIn.send));
   document.querySelectorAll("dialog").forEach((each) => each.remove());

@@ -1,5 +1,6 @@
 // Dialogs. The element `dialog` keeps the focus inside, closes with Escape and gives the focus back.
 
+import { sentenceNodes } from "./commands.js";
 import { h } from "./dom.js";
 import { complain, isSilent, sentenceOf } from "./messages.js";
 import { texts } from "./texts.js";
@@ -40,7 +41,7 @@ export async function submit(event, button, change, done) {
     done();
   } catch (error) {
     // A message outside of an open dialog is dark, out of reach, and not read by screen readers.
-    if (form.isConnected && !isSilent(error)) form.lastElementChild.before(h("p", { class: "fault", role: "alert" }, sentenceOf(error)));
+    if (form.isConnected && !isSilent(error)) form.lastElementChild.before(h("div", { class: "fault sentence", role: "alert" }, sentenceNodes(sentenceOf(error))));
     else complain(error);
   } finally {
     button.disabled = false;

@@ -3,10 +3,14 @@
 import { h, put, s } from "./dom.js";
 import { texts } from "./texts.js";
 
+// The share of a picture's height that a name takes on a phone.
+const NAME_SHARE = 0.1;
+const MANY_POINTS = 100;
+
 /** Return a picture with an empty drawing over it: `{figure, image, draw(size, faces)}`. */
 export function facePicture(alternative) {
   const image = h("img", { alt: alternative });
-  const drawing = s("svg", { class: "faces", "aria-hidden": "true", preserveAspectRatio: "none" });
+  const drawing = s("svg", { class: "faces", "aria-hidden": "true" });
   const figure = h("div", { class: "face-picture" }, image, drawing);
   return { figure, image, draw: (size, faces) => drawFaces(drawing, size, faces) };
 }
@@ -18,22 +22,30 @@ export function faceText(face) {
   return candidates || (texts.verdicts[face.verdict] ?? face.verdict ?? texts.face);
 }
 
-function drawFaces(drawing, { width, height }, faces) {
-  drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  put(drawing, faces.map((face) => drawFace(face, width, height)));
+function drawFaces(drawing, size, faces) {
+  put(drawing, faces.map((face) => drawFace(face, size)));
 }
 
-function drawFace(face, width, height) {
+/** Return the drawing of a face. Its places are shares of the picture, so that a name is as large on a phone. */
+function drawFace(face, { width, height }) {
   const [left, top, right, bottom] = face.box;
-  const size = Math.max(height, width * 0.7) / 22;
-  const text = faceText(face);
-  const wide = text.length * size * 0.66 + size;
-  const x = Math.max(0, Math.min(left, width - wide));
-  const above = top > size * 1.6 ? top - size * 1.5 : Math.min(bottom, height - size * 1.5);
+  const across = (x) => percent(x, width);
+  const down = (y) => percent(y, height);
+  // A name begins at the left edge of its box, or ends at the right edge: so most of it is within the picture.
+  const isLeft = left + right < width;
+  const isAbove = top > height * NAME_SHARE;
+  const isBelow = !isAbove && bottom < height * (1 - NAME_SHARE);
+  const points = Object.values(face.landmarks ?? {}).flat();
   return s("g", { class: `face ${face.verdict ?? "found"}` },
-    s("rect", { x: left, y: top, width: right - left, height: bottom - top, class: "box", rx: size / 4 }),
-    s("rect", { x, y: above, width: wide, height: size * 1.5, class: "plate", rx: size / 4 }),
-    s("text", { x: x + size / 2, y: above + size * 1.1, "font-size": size }, text),
-    Object.values(face.landmarks ?? {}).flat().map(([cx, cy]) => s("circle", { cx, cy, r: Math.max(1, (right - left) / 90) })),
+    s("rect", { x: across(left), y: down(top), width: across(right - left), height: down(bottom - top), class: "box", rx: 4 }),
+    s("text", {
+      class: "name", x: across(Math.max(width / 100, Math.min(isLeft ? left : right, width * 0.99))), "text-anchor": isLeft ? "start" : "end",
+      y: down(isAbove ? top : isBelow ? bottom : height), dy: isBelow ? "1.1em" : "-0.4em",
+    }, faceText(face)),
+    points.map(([x, y]) => s("circle", { cx: across(x), cy: down(y), r: points.length > MANY_POINTS ? 0.8 : 1.6 })),
   );
+}
+
+function percent(value, whole) {
+  return `${((100 * value) / whole).toFixed(2)}%`;
 }

@@ -1,6 +1,7 @@
 // Times and numbers in the language of the browser.
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -11,6 +12,11 @@ const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 export function moment(seconds) {
   const date = new Date(seconds * 1000);
   return DAY.format(date) === DAY.format(new Date()) ? TIME.format(date) : MOMENT.format(date);
+}
+
+/** Return the time of day with seconds. `seconds`: since 1970. */
+export function clock(seconds) {
+  return CLOCK.format(new Date(seconds * 1000));
 }
 
 /** Return the date. `seconds`: since 1970. */
@@ -41,6 +47,12 @@ export function score(value) {
 /** Return a size in bytes as megabytes. */
 export function megabytes(bytes) {
   return `${Math.round(bytes / 1e6).toLocaleString()} MB`;
+}
+
+/** Return a size in bytes as gigabytes. */
+export function gigabytes(bytes) {
+  const size = bytes / 1e9;
+  return `${size.toLocaleString(undefined, { maximumFractionDigits: size < 10 ? 1 : 0 })} GB`;
 }
 
 /** Return a whole number with the separators of the language. */

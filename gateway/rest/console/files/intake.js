@@ -8,22 +8,33 @@ import { texts } from "./texts.js";
 
 const KINDS = "image/jpeg,image/png,image/webp,image/heic,image/heif";
 
-/** Return the element. `take`: gets each list of files. `signal`: ends the listening for pastes. */
-export function pictureIntake({ take, signal, many = true }) {
+/**
+ * Return the element. `take`: gets each list of files. `signal`: ends the listening for pastes.
+ *
+ * `label`: of the input. `pastes`: whether this place takes what is pasted into the page.
+ */
+export function pictureIntake({ take, signal, many = true, label = null, pastes = true }) {
+  const words = many ? texts.intake.choose : texts.intake.chooseOne;
   const input = h("input", {
-    type: "file", accept: KINDS, multiple: many, "aria-label": texts.intake.choose, class: "unseen",
+    type: "file", accept: KINDS, multiple: many, "aria-label": label ?? words, class: "unseen",
     onchange: () => { give(take, input.files); input.value = ""; },
   });
-  const choose = h("button", { type: "button", onclick: () => input.click() }, texts.intake.choose);
-  const camera = h("button", { type: "button", onclick: () => photograph(take) }, icon("camera"), texts.intake.camera);
+  const choose = h("button", { type: "button", onclick: () => input.click(), "aria-label": label ? `${words}: ${label}` : null }, words);
+  const camera = h("button", { type: "button", onclick: () => photograph(take), "aria-label": label ? `${texts.intake.camera}: ${label}` : null },
+    icon("camera"), texts.intake.camera);
   const place = h("div", {
     class: "intake",
     ondragover: (event) => { event.preventDefault(); place.classList.add("over"); },
     ondragleave: () => place.classList.remove("over"),
     ondrop: (event) => { event.preventDefault(); place.classList.remove("over"); give(take, event.dataTransfer.files); },
   }, input, h("p", {}, many ? texts.intake.many : texts.intake.one), h("div", { class: "buttons" }, choose, camera));
-  document.addEventListener("paste", (event) => { if (place.isConnected) give(take, event.clipboardData.files); }, { signal });
+  if (pastes) takePasted((files) => { if (place.isConnected) take(files); }, signal);
   return place;
+}
+
+/** Give each list of pasted files to `take`, until `signal` aborts. */
+export function takePasted(take, signal) {
+  document.addEventListener("paste", (event) => give(take, event.clipboardData.files), { signal });
 }
 
 function give(take, files) {

@@ -1,12 +1,11 @@
-// Messages at the lower edge: results, errors, and changes that can still be undone.
+// Messages at the lower edge: results, errors, and changes that can be undone.
 
+import { sentenceNodes } from "./commands.js";
 import { h, put } from "./dom.js";
 import { texts } from "./texts.js";
 
 const SHOWN_MS = 6000;
 const UNDO_MS = 8000;
-
-const waiting = new Set();
 
 // Screen readers read what appears in these two. They must be there before the first message.
 const polite = h("div", { class: "messages", role: "status" });
@@ -19,7 +18,7 @@ export function messagePlaces() {
 
 /** Show a sentence for some seconds. */
 export function say(text) {
-  const message = h("p", { class: "message" }, text);
+  const message = h("div", { class: "message" }, h("div", { class: "sentence" }, sentenceNodes(text)));
   polite.append(message);
   setTimeout(() => message.remove(), SHOWN_MS);
 }
@@ -28,7 +27,7 @@ export function say(text) {
 export function complain(error) {
   if (isSilent(error)) return;
   const close = h("button", { type: "button", class: "quiet", onclick: () => message.remove() }, texts.close);
-  const message = h("p", { class: "message bad" }, h("span", {}, sentenceOf(error)), close);
+  const message = h("div", { class: "message bad" }, h("div", { class: "sentence" }, sentenceNodes(sentenceOf(error))), close);
   put(urgent, message);
 }
 
@@ -44,48 +43,27 @@ export function sentenceOf(error) {
 }
 
 /**
- * Change something after a pause in which the user may undo it.
+ * Show for some seconds a sentence about a change, with a button that takes the change back.
  *
- * `change`: sends the change and returns a promise; it gets `true` if the page is being closed. `undo`: shows the old
- * state again.
+ * `undo`: sends the opposite change, and shows its result.
  */
-export function changeSoon(text, change, undo) {
-  const pending = { finish };
+export function sayUndoable(text, undo) {
   const button = h("button", { type: "button", onclick: takeBack }, texts.undo);
   const message = h("p", { class: "message" }, h("span", {}, text), button);
-  let timer = setTimeout(finish, UNDO_MS);
+  const hide = () => message.remove();
+  let timer = setTimeout(hide, UNDO_MS);
   // Nobody loses the button while it has the focus.
   button.addEventListener("focus", () => clearTimeout(timer));
-  button.addEventListener("blur", () => (timer = setTimeout(finish, UNDO_MS)));
-  waiting.add(pending);
+  button.addEventListener("blur", () => (timer = setTimeout(hide, UNDO_MS)));
   polite.append(message);
 
-  function end() {
-    clearTimeout(timer);
-    message.remove();
-    return waiting.delete(pending);
-  }
-
-  async function finish(isClosing = false) {
-    if (!end()) return;
+  async function takeBack() {
+    hide();
     try {
-      await change(isClosing === true);
+      await undo();
+      say(texts.undone);
     } catch (error) {
-      undo();
       complain(error);
     }
   }
-
-  function takeBack() {
-    if (!end()) return;
-    undo();
-    say(texts.undone);
-  }
 }
-
-/** Send all changes that wait. */
-export function finishChanges(isClosing = false) {
-  return Promise.all([...waiting].map((each) => each.finish(isClosing)));
-}
-
-addEventListener("pagehide", () => finishChanges(true));

@@ -1,6 +1,7 @@
 // Parts that several views use.
 
 import { address, Problem, read } from "./api.js";
+import { sentenceNodes } from "./commands.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { texts } from "./texts.js";
@@ -50,7 +51,7 @@ export function warningTexts(reply) {
 /** Return sentences as a list, or nothing. */
 export function warningList(warnings) {
   if (!warnings?.length) return null;
-  return h("ul", { class: "warnings" }, warnings.map((each) => h("li", {}, icon("warning"), h("span", {}, each))));
+  return h("ul", { class: "warnings" }, warnings.map((each) => h("li", {}, icon("warning"), h("div", { class: "sentence" }, sentenceNodes(each)))));
 }
 
 /** Return a field with its label. */

@@ -1,10 +1,12 @@
 // The form that adds a person, or pictures to a person, and says for each picture what became of it.
 
 import { change, read } from "../api.js";
+import { chooseFace } from "../choose_face.js";
+import { sentenceNodes } from "../commands.js";
 import { h, put } from "../dom.js";
 import { icon } from "../icons.js";
 import { pictureIntake } from "../intake.js";
-import { sentenceOf } from "../messages.js";
+import { complain, sentenceOf } from "../messages.js";
 import { field, nameInput, viewHead, warningList, warningTexts } from "../parts.js";
 import { texts } from "../texts.js";
 
@@ -79,8 +81,22 @@ export function pictureEnrolment({ pathAndFields, changed, signal, person = null
       put(warnings, warningList(warningTexts(reply)));
       changed(person);
     } catch (error) {
-      put(state, icon("warning"), sentenceOf(error));
+      const choose = error.code === "multiple_faces" ? h("button", { type: "button", onclick: () => chooseOne(file, state) }, texts.add.choose) : null;
+      put(state, icon("warning"), h("span", { class: "sentence" }, sentenceNodes(sentenceOf(error))), choose);
       state.className = "state bad";
+    }
+  }
+
+  /** Let the user choose a face of a picture with several, and enrol it. */
+  async function chooseOne(file, state) {
+    try {
+      const part = await chooseFace(file, signal);
+      if (part === null) return;
+      waiting.push({ file: part, state });
+      state.className = "state";
+      enrolAll();
+    } catch (error) {
+      complain(error);
     }
   }
 }

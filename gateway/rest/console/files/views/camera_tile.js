@@ -1,8 +1,9 @@
 // The tile of one camera in the view of the cameras.
 
-import { change, readPicture } from "../api.js";
-import { h } from "../dom.js";
+import { change, read, readPicture } from "../api.js";
+import { h, put } from "../dom.js";
 import { facePicture } from "../faces.js";
+import * as format from "../format.js";
 import { icon } from "../icons.js";
 import { complain, say } from "../messages.js";
 import { may } from "../session.js";
@@ -13,6 +14,7 @@ const PICTURE_MS = 700;
 const PICTURE_WIDTH = 960;
 const RATE_S = 10;
 const MISSING_MS = 10000;
+const REASONS = 4;
 
 /** Return the tile of a camera: `{element, camera(event), present(event), result(event)}`. */
 export function makeTile(first, signal) {
@@ -21,11 +23,15 @@ export function makeTile(first, signal) {
   const state = h("span", { class: "chip" });
   const who = h("p", { class: "who", "aria-live": "polite" });
   const why = h("p", { class: "why" });
+  const reasonList = h("ul");
+  const reasons = h("details", { class: "reasons", hidden: true }, h("summary", {}, texts.live.reasons), reasonList);
   const numbers = h("p", { class: "numbers" });
   const power = may("keeper") ? h("button", { type: "button", class: "quiet" }) : null;
   const element = h("article", { class: "camera" }, picture.figure,
-    h("div", { class: "camera-head" }, h("h2", {}, name), state, power), who, why, numbers);
+    h("div", { class: "camera-head" }, h("h2", {}, name), state, power), who, why, reasons, numbers);
   const arrivals = [];
+  // By reason why nobody was named: the last time.
+  const noted = new Map();
   let newest = null;
   let shownAt = 0;
   let timer;
@@ -78,6 +84,18 @@ export function makeTile(first, signal) {
     if (newest !== null) picture.draw(newest.image, newest.faces);
   }
 
+  async function loadReasons() {
+    const camera = await read(`cameras/${name}`, {}, signal);
+    for (const { reason, last } of camera.reasons) noted.set(reason, last);
+    drawReasons();
+  }
+
+  function drawReasons() {
+    const newestFirst = [...noted].sort(([, one], [, other]) => other - one).slice(0, REASONS);
+    reasons.hidden = newestFirst.length === 0;
+    put(reasonList, newestFirst.map(([reason, last]) => h("li", {}, h("time", {}, format.clock(last)), texts.reasons[reason] ?? reason)));
+  }
+
   function drawResult(event) {
     arrivals.push(event.timestamp);
     while (arrivals[0] < event.timestamp - RATE_S) arrivals.shift();
@@ -90,6 +108,8 @@ export function makeTile(first, signal) {
     loadPicture();
     const named = event.faces.some((face) => face.name);
     why.textContent = named || event.faces.length === 0 ? "" : reasonsOf(event);
+    if (!named) noted.set(reasonOf(event), event.timestamp);
+    drawReasons();
     if (arrivals.length > 1) {
       drawNumbers((arrivals.length - 1) / Math.max(1, arrivals.at(-1) - arrivals[0]), event.timing_ms?.total ?? null);
     }
@@ -101,8 +121,15 @@ export function makeTile(first, signal) {
   picture.figure.append(icon("camera"));
   element.classList.add("no-picture");
   if (first.last_frame !== null) loadPicture();
-  if (first.hint) why.textContent = texts.verdicts[first.hint] ?? first.hint;
+  if (first.hint) why.textContent = texts.reasons[first.hint] ?? first.hint;
+  // The tile is complete without them.
+  loadReasons().catch(() => null);
   return { element, camera: drawState, present: drawPresent, result: drawResult };
+}
+
+/** Return the main reason why a picture named nobody. */
+function reasonOf(event) {
+  return event.hint ?? event.faces[0]?.verdict ?? "no_face";
 }
 
 /** Return why no face of a picture has a name. */

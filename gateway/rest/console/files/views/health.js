@@ -1,6 +1,7 @@
 // The view of the gateway itself: what works, what falls short, and what to do.
 
 import { get, getText, read } from "../api.js";
+import { sentenceNodes } from "../commands.js";
 import { h, put } from "../dom.js";
 import { listen } from "../events.js";
 import * as format from "../format.js";
@@ -17,9 +18,9 @@ async function show(main, { signal }) {
   const parts = h("ul", { class: "checks" });
   const warnings = h("div");
   const figures = h("dl", { class: "counts" });
-  const counts = h("dl", { class: "counts" });
+  const counts = h("div", { class: "count-groups" });
   put(main, viewHead(texts.views.health), parts, warnings, h("h2", {}, texts.health.figures), figures,
-    h("h2", {}, texts.health.counts), counts);
+    h("h2", {}, texts.health.counts), h("p", { class: "hint" }, texts.health.countsAdvice), counts);
 
   await Promise.all([load(), loadCounts()]);
   listen(["health"], (kind, event) => (kind === "health" ? draw(event) : load().catch(complain)), signal);
@@ -32,7 +33,7 @@ async function show(main, { signal }) {
 
   function draw(state) {
     put(parts, checksOf(state).map(([isGood, name, value, advice]) => h("li", { class: isGood ? "good" : "bad" },
-      icon(isGood ? "ok" : "warning"), h("div", {}, h("strong", {}, name), h("span", {}, value), isGood ? null : h("small", {}, advice)))));
+      icon(isGood ? "ok" : "warning"), h("div", {}, h("strong", {}, name), h("span", {}, value), isGood ? null : h("small", {}, sentenceNodes(advice))))));
     const sentences = [...state.warnings, ...state.known_faces.skipped];
     put(warnings, h("h2", {}, texts.health.attention), sentences.length > 0 ? warningList(sentences) : h("p", { class: "hint" }, texts.health.nothing));
   }
@@ -40,12 +41,27 @@ async function show(main, { signal }) {
   async function loadCounts() {
     const [state, metrics] = await Promise.all([get("healthz", {}, signal), getText("metrics", signal)]);
     put(figures, figuresOf(metrics).map(([name, value]) => entry(name, value)));
-    put(counts, Object.entries(state.counts).map(([name, value]) => entry(name.replaceAll("_", " "), format.count(value))));
+    put(counts, groupsOf(state.counts).map(countGroup));
   }
 }
 
-function entry(name, value) {
-  return h("div", {}, h("dt", {}, name), h("dd", {}, value));
+function entry(name, value, attributes = {}) {
+  return h("div", attributes, h("dt", {}, name), h("dd", {}, value));
+}
+
+/** Return the counts in the groups of the texts. A count without a text of its own stands under its name, at the end. */
+function groupsOf(counts) {
+  const { groups, others } = texts.health;
+  const named = new Set(groups.flatMap(([, words]) => Object.keys(words)));
+  const rest = Object.keys(counts).filter((each) => !named.has(each)).map((each) => [each, each.replaceAll("_", " ")]);
+  return [...groups, [others, Object.fromEntries(rest)]]
+    .map(([title, words]) => [title, Object.entries(words).filter(([name]) => name in counts).map(([name, text]) => [text, counts[name]])])
+    .filter(([, rows]) => rows.length > 0);
+}
+
+function countGroup([title, rows]) {
+  return h("section", { class: "panel" }, h("h3", {}, title),
+    h("dl", { class: "counts one" }, rows.map(([text, value]) => entry(text, format.count(value), { class: value === 0 ? "zero" : null }))));
 }
 
 /** Return names and values out of the metrics, which are lines such as `facegate_queue_jobs 3.0`. */
@@ -67,11 +83,12 @@ function checksOf(state) {
   const words = texts.health;
   return [
     [state.status === "ready", words.gateway, words.status[state.status], words.statusAdvice],
-    [state.broker === "connected", words.broker, words.brokerStates[state.broker], words.brokerAdvice],
+    [state.broker === "connected", words.broker, words.brokerState(words.brokerStates[state.broker], state.address), words.brokerAdvice],
     [state.canary === "back", words.loopback, words.loopbackStates[state.canary], words.loopbackAdvice],
     [workers.ready === workers.of, words.workers, words.workersOf(workers.ready, workers.of), words.workersAdvice],
     [state.store === "writable", words.store, words.storeStates[state.store], words.storeAdvice],
     [folder.done === folder.of, words.folder, words.folderOf(folder.done, folder.of), words.folderAdvice],
+    ...(state.disk ? [[!state.disk.low, words.disk, words.diskOf(format.gigabytes(state.disk.free_bytes), format.gigabytes(state.disk.total_bytes)), words.diskAdvice]] : []),
     [true, words.people, format.count(folder.people), ""],
     [true, words.strangers, format.count(state.unknowns), ""],
   ];

@@ -11,15 +11,13 @@ import { makeTile } from "./camera_tile.js";
 
 const MOST_TILES = 24;
 
-const COMMAND = ".venv/bin/python -m device_sim --cameras 2 --rate 1 --seconds 300 --quiet";
-
 export const live = { name: "live", role: "viewer", show };
 
 async function show(main, { query, signal }) {
   const search = query.get("search") ?? "";
   const tiles = new Map();
   const switchAll = allSwitch(() => load().catch(complain));
-  const empty = h("div", { hidden: true }, emptyState(texts.live.empty, texts.live.emptyText, commandBlock(COMMAND)));
+  const empty = h("div", { hidden: true });
   const grid = h("div", { class: "cameras" });
   const note = h("p", { class: "hint" });
   const finder = searchField(search);
@@ -41,6 +39,7 @@ async function show(main, { query, signal }) {
     note.textContent = found > MOST_TILES ? texts.live.more(MOST_TILES, found) : "";
     finder.hidden = known <= MOST_TILES;
     empty.hidden = known > 0;
+    if (known === 0) put(empty, noCamera((await read("health", {}, signal)).address));
     switchAll.hidden = enabled;
   }
 
@@ -67,6 +66,15 @@ async function show(main, { query, signal }) {
 function allSwitch(changed) {
   const on = h("button", { type: "button", onclick: () => turn("cameras/enable").then(changed).catch(complain) }, texts.live.switchAllOn);
   return h("div", { class: "notice", hidden: true }, h("span", {}, texts.live.allOff), may("keeper") ? on : null);
+}
+
+/** Return what to do without a camera. `address`: the broker of this gateway and the base of its topics. */
+function noCamera({ host, port, base, tls }) {
+  const text = texts.live.emptyText(`${base}/NAME/frame`, `${host}:${port}`);
+  // The simulator has no encryption.
+  if (tls) return emptyState(texts.live.empty, text);
+  const command = `.venv/bin/python -m device_sim --host ${host} --port ${port} --base ${base} --cameras 2 --rate 1 --seconds 300 --quiet`;
+  return emptyState(texts.live.empty, text, h("p", {}, texts.live.simulate), commandBlock(command));
 }
 
 function searchField(search) {

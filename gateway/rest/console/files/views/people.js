@@ -9,6 +9,7 @@ import { emptyState, portrait, viewHead } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 import { showAdd } from "./add_person.js";
+import { showArchive } from "./archive.js";
 import { showPerson } from "./person.js";
 import { showSuggestions } from "./suggestions.js";
 
@@ -21,7 +22,8 @@ export const people = { name: "people", role: "viewer", show };
 
 function show(main, place) {
   const [id = ""] = place.rest;
-  if (id === "add" && may("keeper")) return showAdd(main, place);
+  if (id === "add-person" && may("keeper")) return showAdd(main, place);
+  if (id === "export-import") return showArchive(main);
   return ID.test(id) ? showPerson(main, id, place) : showList(main, place);
 }
 
@@ -41,9 +43,10 @@ async function showList(main, { query, signal }) {
       timer = setTimeout(() => { search = input.value.trim(); starts = [""]; load().catch(complain); }, TYPING_MS);
     },
   });
-  const add = h("a", { class: "button primary", href: "#/people/add" }, icon("add"), texts.people.add);
+  const add = h("a", { class: "button primary", href: "#/people/add-person" }, icon("add"), texts.people.add);
 
-  put(main, viewHead(texts.views.people, input, may("keeper") ? add : null), suggestions, total, grid, pages);
+  const archive = h("a", { class: "button", href: "#/people/export-import" }, texts.archive.title);
+  put(main, viewHead(texts.views.people, input, archive, may("keeper") ? add : null), suggestions, total, grid, pages);
   await load();
   showSuggestions(suggestions, signal).catch(complain);
   listen(["people"], () => load().catch(complain), signal);
@@ -72,6 +75,6 @@ function personTile(person) {
 }
 
 function noPeople() {
-  const add = h("a", { class: "button primary", href: "#/people/add" }, icon("add"), texts.people.addFirst);
+  const add = h("a", { class: "button primary", href: "#/people/add-person" }, icon("add"), texts.people.addFirst);
   return emptyState(texts.people.empty, texts.people.emptyText, may("keeper") ? add : null);
 }

@@ -4,11 +4,12 @@ import { change, read } from "../api.js";
 import { confirmChange, openDialog, submit } from "../dialogs.js";
 import { h, put } from "../dom.js";
 import * as format from "../format.js";
-import { changeSoon, complain, say } from "../messages.js";
+import { complain, say } from "../messages.js";
 import { field, nameInput, personNamed, portrait, viewHead, warningList, warningTexts } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
 import { pictureEnrolment } from "./add_person.js";
+import { exportButton } from "./archive.js";
 
 /** Show a person. */
 export async function showPerson(main, id, { signal }) {
@@ -36,7 +37,8 @@ export async function showPerson(main, id, { signal }) {
     const actions = may("keeper") ? [
       h("button", { type: "button", onclick: rename }, texts.person.rename),
       h("button", { type: "button", onclick: merge }, texts.person.merge)] : [];
-    put(head, h("p", {}, h("a", { href: "#/people" }, texts.person.back)), viewHead(person.name, seen, ...actions));
+    const file = exportButton(`people/${id}/export`, `${id}.zip`);
+    put(head, h("p", {}, h("a", { href: "#/people" }, texts.person.back)), viewHead(person.name, seen, file, ...actions));
   }
 
   function drawApart() {
@@ -59,11 +61,10 @@ export async function showPerson(main, id, { signal }) {
     } });
     const tools = may("keeper") ? h("div", { class: "tools" },
       picture.counter || isShown ? null : h("button", { type: "button", class: "quiet", onclick: () => feature(picture), "aria-label": `${texts.person.feature}: ${name}` }, texts.person.feature),
-      h("button", { type: "button", class: "quiet", onclick: () => removePicture(picture, tile), "aria-label": `${texts.person.removePicture}: ${name}` }, texts.person.removePicture)) : null;
-    const tile = h("li", { class: isShown ? "shown" : null },
+      h("button", { type: "button", class: "quiet", onclick: () => removePicture(picture), "aria-label": `${texts.person.removePicture}: ${name}` }, texts.person.removePicture)) : null;
+    return h("li", { class: isShown ? "shown" : null },
       may("keeper") ? h("label", {}, mark, portrait(id, picture.id, name)) : portrait(id, picture.id, name),
       h("small", {}, picture.counter ? texts.person.counter : isShown ? texts.person.shown : sourceText(picture)), tools);
-    return tile;
   }
 
   function drawChosen() {
@@ -82,16 +83,15 @@ export async function showPerson(main, id, { signal }) {
     }
   }
 
-  function removePicture(picture, tile) {
-    tile.hidden = true;
-    changeSoon(texts.person.pictureRemoved,
-      async (last) => {
-        const left = await change("DELETE", `people/${id}/pictures/${picture.id}`, undefined, { last });
+  function removePicture(picture) {
+    confirmChange({ title: texts.person.removePictureTitle, text: texts.person.removePictureText, action: texts.person.removePicture,
+      change: async () => {
+        const left = await change("DELETE", `people/${id}/pictures/${picture.id}`);
+        say(texts.person.pictureRemoved);
         // The last picture takes the person along.
         if (left.pictures.length === 0) location.hash = "#/people";
-        else if (!last) await load();
-      },
-      () => (tile.hidden = false));
+        else await load();
+      } });
   }
 
   function rename() {

@@ -5,7 +5,7 @@ import { openDialog, submit } from "../dialogs.js";
 import { h, put } from "../dom.js";
 import { listen } from "../events.js";
 import * as format from "../format.js";
-import { changeSoon, complain, say } from "../messages.js";
+import { complain, say, sayUndoable } from "../messages.js";
 import { choice, emptyState, field, nameInput, personNamed, squarePicture, viewHead, warningTexts } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
@@ -55,39 +55,42 @@ async function show(main, { query, signal }) {
 
   function sightingTile(sighting) {
     const who = nameOf(sighting);
-    const tile = h("li", {});
     const label = `${who}, ${sighting.camera}, ${format.moment(sighting.since)}`;
     const score = sighting.score === null ? null : texts.sightings.score(format.score(sighting.score), format.score(sighting.threshold));
     const details = [sighting.camera, format.moment(sighting.since), format.duration(sighting.duration)].join(" · ");
-    put(tile, h("article", {}, squarePicture(address(sighting.snapshot.slice(1)), texts.sightings.picture(label)),
+    return h("li", {}, h("article", {}, squarePicture(address(sighting.snapshot.slice(1)), texts.sightings.picture(label)),
       h("div", { class: "about" },
         sighting.person ? h("a", { href: `#/people/${sighting.person}` }, h("strong", {}, who)) : h("strong", {}, who),
         h("small", {}, details), h("small", {}, score)),
-      may("keeper") ? corrections(sighting, label, tile) : null));
-    return tile;
+      may("keeper") ? corrections(sighting, label) : null));
   }
 
-  function corrections(sighting, label, tile) {
+  function corrections(sighting, label) {
     const button = (text, onclick) => h("button", { type: "button", class: "quiet", "aria-label": `${text}: ${label}`, onclick }, text);
     if (sighting.outcome === "named") {
       return h("div", { class: "buttons" },
-        button(texts.sightings.notThem, () => notThem(sighting, tile)),
-        button(texts.sightings.confirm, () => correct("confirm", sighting, null)));
+        button(texts.sightings.notThem, () => notThem(sighting)),
+        button(texts.sightings.confirm, () => confirmPerson(sighting, null)));
     }
     return h("div", { class: "buttons" }, button(texts.sightings.who, () => askWho(sighting)));
   }
 
-  function notThem(sighting, tile) {
-    tile.classList.add("waits");
-    changeSoon(texts.sightings.isNotThem(sighting.name), async (last) => {
-      await change("POST", `sightings/${sighting.sighting}/not_them`, {}, { last });
-      if (!last && !signal.aborted) await load();
-    }, () => tile.classList.remove("waits"));
+  async function notThem(sighting) {
+    try {
+      await change("POST", `sightings/${sighting.sighting}/not_them`, {});
+      sayUndoable(texts.sightings.isNotThem(sighting.name), async () => {
+        await change("POST", `sightings/${sighting.sighting}/confirm`, { person: sighting.person });
+        if (!signal.aborted) await load();
+      });
+      await load();
+    } catch (error) {
+      complain(error);
+    }
   }
 
-  async function correct(word, sighting, person) {
+  async function confirmPerson(sighting, person) {
     try {
-      const reply = await change("POST", `sightings/${sighting.sighting}/${word}`, person ? { person } : {});
+      const reply = await change("POST", `sightings/${sighting.sighting}/confirm`, person ? { person } : {});
       say([texts.sightings.confirmed, ...warningTexts(reply)].join(" "));
       await load();
     } catch (error) {
@@ -101,7 +104,7 @@ async function show(main, { query, signal }) {
       const accept = h("button", { class: "primary" }, texts.sightings.confirm);
       const send = async () => {
         const person = await personNamed(input.value, signal);
-        await correct("confirm", sighting, person.person);
+        await confirmPerson(sighting, person.person);
       };
       const likely = (sighting.candidates ?? []).map((each) => h("button", { type: "button", onclick: () => { input.value = each.name; } }, each.name));
       return h("form", { onsubmit: (event) => submit(event, accept, send, () => dialog.close()) },

@@ -1,11 +1,11 @@
 // The view of people who are not enrolled, by their visits: name, join, ignore or forget them.
 
 import { address, change, read } from "../api.js";
-import { openDialog } from "../dialogs.js";
+import { confirmChange, openDialog } from "../dialogs.js";
 import { h, put } from "../dom.js";
 import { listen } from "../events.js";
 import * as format from "../format.js";
-import { changeSoon, complain, say } from "../messages.js";
+import { complain, say, sayUndoable } from "../messages.js";
 import { emptyState, nameInput, squarePicture, viewHead, warningTexts } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
@@ -20,8 +20,6 @@ async function show(main, { signal }) {
   const ignored = h("ul", { class: "strangers" });
   const ignoredPart = h("details", { class: "panel", hidden: true }, h("summary", {}, texts.strangers.ignored), ignored);
   const more = h("div", { class: "pages" });
-  // Groups with a change that waits are not shown, whatever the gateway still says.
-  const hidden = new Set();
   let groups = [];
   let shown = PAGE;
 
@@ -37,8 +35,8 @@ async function show(main, { signal }) {
   }
 
   function draw() {
-    const open = groups.filter((each) => !hidden.has(each.unknown) && !each.ignored);
-    const silent = groups.filter((each) => !hidden.has(each.unknown) && each.ignored);
+    const open = groups.filter((each) => !each.ignored);
+    const silent = groups.filter((each) => each.ignored);
     const empty = h("li", { class: "wide" }, emptyState(texts.strangers.empty, texts.strangers.emptyText));
     put(grid, open.length === 0 ? empty : open.slice(0, shown).map(strangerTile));
     put(ignored, silent.slice(0, PAGE).map(ignoredTile));
@@ -63,58 +61,76 @@ async function show(main, { signal }) {
     return element;
 
     function name(text) {
-      later(id, texts.strangers.named(text), async (last) => {
-        const reply = await change("POST", `unknowns/${id}/name`, { name: text }, { last });
-        if (reply?.warnings?.length) say(warningTexts(reply).join(" "));
+      return apply(async () => {
+        const reply = await change("POST", `unknowns/${id}/name`, { name: text });
+        say([texts.strangers.named(text), ...warningTexts(reply)].join(" "));
       });
     }
 
     function ignore() {
-      later(id, texts.strangers.isIgnored, (last) => change("POST", `unknowns/${id}/ignore`, undefined, { last }));
+      return apply(async () => {
+        await change("POST", `unknowns/${id}/ignore`);
+        sayUndoable(texts.strangers.isIgnored, () => unignore(id));
+      });
     }
 
     function forget() {
-      later(id, texts.strangers.forgotten, (last) => change("DELETE", `unknowns/${id}`, undefined, { last }));
+      confirmChange({ title: texts.strangers.forgetTitle, text: texts.strangers.forgetText, action: texts.strangers.forget,
+        change: async () => {
+          await change("DELETE", `unknowns/${id}`);
+          say(texts.strangers.forgotten);
+          await reload();
+        } });
     }
 
     function join() {
       openDialog(texts.strangers.joinTitle, (dialog) => {
-        const others = groups.filter((each) => each.unknown !== id && !hidden.has(each.unknown)).slice(0, PAGE);
+        const others = groups.filter((each) => each.unknown !== id).slice(0, PAGE);
         const choices = others.map((each) => h("button", { type: "button", onclick: () => {
           dialog.close();
-          later(id, texts.strangers.joined, (last) => change("POST", `unknowns/${id}/join`, { into: each.unknown }, { last }));
+          joinWith(each.unknown);
         } }, crop(each), texts.strangers.visits(each.seen)));
         return [h("p", {}, others.length > 0 ? texts.strangers.joinText : texts.strangers.noOther), h("div", { class: "choices" }, choices),
           h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => dialog.close() }, texts.cancel))];
       });
     }
+
+    function joinWith(into) {
+      return apply(async () => {
+        await change("POST", `unknowns/${id}/join`, { into });
+        say(texts.strangers.joined);
+      });
+    }
+
+    /** Make a change of this group while its buttons do nothing, and show the new list. */
+    async function apply(makeChange) {
+      element.inert = true;
+      try {
+        await makeChange();
+        await reload();
+      } catch (error) {
+        element.inert = false;
+        complain(error);
+      }
+    }
   }
 
   function ignoredTile(group) {
-    const back = h("button", { type: "button", onclick: async () => {
-      try {
-        await change("POST", `unknowns/${group.unknown}/unignore`);
-        await load();
-        draw();
-      } catch (error) {
-        complain(error);
-      }
-    }, "aria-label": `${texts.strangers.unignore}: ${texts.strangers.name(group.unknown)}` }, texts.strangers.unignore);
+    const back = h("button", { type: "button", onclick: () => unignore(group.unknown).catch(complain), "aria-label": `${texts.strangers.unignore}: ${texts.strangers.name(group.unknown)}` }, texts.strangers.unignore);
     return h("li", {}, crop(group), h("div", {}, h("strong", {}, texts.strangers.visits(group.seen)),
       h("small", {}, format.ago(group.last)), may("keeper") ? back : null));
   }
 
-  /** Hide a group now and change it after the time for an undo. */
-  function later(id, text, send) {
-    hidden.add(id);
+  async function unignore(id) {
+    await change("POST", `unknowns/${id}/unignore`);
+    await reload();
+  }
+
+  /** Show the list after a change. The view may have been left meanwhile. */
+  async function reload() {
+    if (signal.aborted) return;
+    await load();
     draw();
-    const show = () => { hidden.delete(id); draw(); };
-    changeSoon(text, async (last) => {
-      await send(last);
-      if (last || signal.aborted) return;
-      await load();
-      show();
-    }, show);
   }
 
   async function findPeople(search) {

@@ -1,8 +1,9 @@
 // Pairs of people who may be one person, each with the change that makes them one.
 
 import { change, read } from "../api.js";
+import { confirmChange } from "../dialogs.js";
 import { h, put } from "../dom.js";
-import { changeSoon } from "../messages.js";
+import { say } from "../messages.js";
 import { portrait } from "../parts.js";
 import { may } from "../session.js";
 import { texts } from "../texts.js";
@@ -28,9 +29,11 @@ function suggestion({ people: [one, other] }) {
   }
 
   function merge(from, into) {
-    row.hidden = true;
-    changeSoon(texts.people.merged(from.name, into.name),
-      (last) => change("POST", `people/${from.person}/merge`, { into: into.person }, { last }),
-      () => (row.hidden = false));
+    confirmChange({ title: texts.people.mergeTitle(from.name, into.name), text: texts.people.mergeText(into.name), action: texts.person.merge,
+      isDangerous: false, change: async () => {
+        await change("POST", `people/${from.person}/merge`, { into: into.person });
+        row.remove();
+        say(texts.people.merged(from.name, into.name));
+      } });
   }
 }

@@ -1,36 +1,56 @@
 // The view that tries one picture, or compares two, and shows what the gateway answers.
 
 import { address, ask } from "../api.js";
+import { sentenceNodes } from "../commands.js";
 import { h, put } from "../dom.js";
 import { faceText, facePicture } from "../faces.js";
 import * as format from "../format.js";
-import { pictureIntake } from "../intake.js";
+import { pictureIntake, takePasted } from "../intake.js";
 import { complain } from "../messages.js";
 import { choice, commandBlock, emptyState, field, viewHead, warningList, warningTexts } from "../parts.js";
 import { texts } from "../texts.js";
 
 export const tryIt = { name: "try", role: "client", show };
 
-async function show(main, { signal }) {
-  let pictures = [];
+async function show(main, { query, signal }) {
+  const isComparison = query.get("use") === "compare";
+  const labels = isComparison ? texts.tryIt.places : [null];
+  const pictures = labels.map(() => null);
+  const names = labels.map(() => h("p", { class: "hint", role: "status" }));
   const result = h("div", { class: "result", "aria-live": "polite" });
   const points = choice(texts.tryIt.landmarks, "5", { onchange: () => run() });
-  const again = h("button", { type: "button", onclick: () => { pictures = []; run(); } }, texts.tryIt.clear);
-  const intake = pictureIntake({ signal, take: (files) => { pictures = [...pictures, ...files].slice(-2); run(); } });
-  put(main, viewHead(texts.views.try), h("p", { class: "hint" }, texts.tryIt.advice),
-    h("div", { class: "panel" }, intake, h("div", { class: "filters" }, field(texts.tryIt.points, points), again)), result);
+  const places = h("div", { class: "pair" }, labels.map((label, place) => h("div", { class: "place" }, label ? h("h2", {}, label) : null,
+    pictureIntake({ signal, label, many: false, pastes: false, take: (files) => takeAt(place, files) }), names[place])));
+  put(main, viewHead(texts.views.try), useLinks(isComparison), h("p", { class: "hint" }, isComparison ? texts.tryIt.compareAdvice : texts.tryIt.advice),
+    h("div", { class: "panel" }, places, h("div", { class: "filters" }, field(texts.tryIt.points, points))), result);
+  // A pasted picture takes the first place that is free, or else the last one.
+  takePasted((files) => takeAt(pictures.includes(null) ? pictures.indexOf(null) : pictures.length - 1, files), signal);
+
+  /** Put a picture into a place, and further ones into the places behind it. */
+  function takeAt(place, files) {
+    for (const [n, file] of files.slice(0, pictures.length - place).entries()) {
+      pictures[place + n] = file;
+      names[place + n].textContent = texts.tryIt.chosen(file.name);
+    }
+    run();
+  }
 
   async function run() {
-    if (pictures.length === 0) return put(result);
+    if (pictures.includes(null)) return;
     put(result, h("p", { class: "loading" }, texts.tryIt.works));
     try {
-      const shown = pictures.length === 1 ? await recognise(pictures[0], points.value, signal) : await match(pictures, points.value, signal);
-      put(result, ...shown);
+      put(result, ...await (isComparison ? match(pictures, points.value, signal) : recognise(pictures[0], points.value, signal)));
     } catch (error) {
-      put(result, emptyState(texts.tryIt.failed, error.message));
+      put(result, emptyState(texts.tryIt.failed, sentenceNodes(error.message)));
       if (!error.code) complain(error);
     }
   }
+}
+
+/** Return the links to the two uses of the view. */
+function useLinks(isComparison) {
+  const link = (href, text, isCurrent) => h("a", { class: "button", href, "aria-current": isCurrent ? "page" : null }, text);
+  return h("div", { class: "uses" }, link("#/try", texts.tryIt.recognise, !isComparison), link("#/try?use=compare", texts.tryIt.compare, isComparison));
 }
 
 async function recognise(picture, landmarks, signal) {
