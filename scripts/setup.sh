@@ -54,8 +54,9 @@ Install a suitable one with
   $(advice)
 then run \`make setup\` again (PYTHON=/path/to/python make setup chooses one)."
   "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-    fail "Python's venv module is missing: sudo apt-get install $("$python" -c \
-      'import sys; print("python3-venv, or python%d.%d-venv" % sys.version_info[:2])')"
+    fail "Python's venv module is missing. Install it with
+  sudo apt-get install $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+then run \`make setup\` again."
   echo "setup: a virtual environment in .venv, with $("$python" --version)"
   "$python" -m venv --clear .venv
 fi

@@ -93,4 +93,4 @@ def test_older_python_is_used_instead_of_a_newer_one(programs: Path, tmp_path: P
     """The older Python has no venv module here, so that nothing is installed."""
     write_python(programs / "python3", 14)
     write_python(tmp_path / place, 12, venv=False)
-    assert "Python's venv module is missing: sudo apt-get install python3-venv, or python3.12-venv" in setup()
+    assert "Python's venv module is missing. Install it with\n  sudo apt-get install python3.12-venv\n" in setup()
