@@ -43,25 +43,27 @@ SEARCHED = "son 1"
 TIMEOUT_S = 60.0
 
 
-def fill(data: Path, people: int, pictures: int) -> None:
-    """Fill a new store with people who have so many pictures each."""
+def fill(data: Path, people: int, pictures: int, chips: bytes | None = None) -> None:
+    """Fill a new store with people who have so many pictures each. ``chips``: of each, by default random bytes."""
     data.mkdir(mode=0o700, parents=True)
     random = np.random.default_rng(1)
     with closing(open_store(data, Cipher(None), PeopleLimits(people=people))) as store:
         for first in range(0, people, PEOPLE_AT_ONCE):
             numbers = range(first, min(first + PEOPLE_AT_ONCE, people))
-            store.archive.import_people(_people(numbers, pictures, random), CLI_CALLER)
+            store.archive.import_people(_people(numbers, pictures, random, chips), CLI_CALLER)
 
 
-def _people(numbers: range, pictures: int, random: np.random.Generator) -> Iterator[ExportedPerson]:
+def _people(
+    numbers: range, pictures: int, random: np.random.Generator, chips: bytes | None
+) -> Iterator[ExportedPerson]:
     for number in numbers:
-        own = [_picture(f"{number}/{n}", random) for n in range(pictures)]
+        own = [_picture(f"{number}/{n}", random, chips) for n in range(pictures)]
         yield ExportedPerson(Person("", f"Person {number}"), own, [time.time()] * pictures)
 
 
-def _picture(name: str, random: np.random.Generator) -> Picture:
+def _picture(name: str, random: np.random.Generator, chips: bytes | None) -> Picture:
     vector = random.standard_normal(128, np.float32)
-    face = StoredFace(vector / np.linalg.norm(vector), random.bytes(CHIPS_BYTES))
+    face = StoredFace(vector / np.linalg.norm(vector), chips or random.bytes(CHIPS_BYTES))
     return Picture(hashlib.sha256(name.encode()).hexdigest(), "import", ENGINES["facegate"].recipe, face)
 
 
