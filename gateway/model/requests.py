@@ -91,7 +91,7 @@ class Effect:
     key: str
     digest: bytes
     deadline: float
-    operation: str = field(default="this request", compare=False)
+    operation: str = field(default="request", compare=False)
     id_text: str = field(default="the id of this request", compare=False)
     _claimed: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
