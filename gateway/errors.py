@@ -111,7 +111,7 @@ PICTURE_ERRORS = (BadImage, TooLarge, Unsupported, NoFace, MultipleFaces)
 
 
 @contextmanager
-def naming_picture(name: str) -> Iterator[None]:
+def name_picture_in_errors(name: str) -> Iterator[None]:
     """Begin the message of an error about a picture with the name of the picture, unless the name is empty."""
     try:
         yield

@@ -118,8 +118,9 @@ def settings(data: Path, broker: Broker, **changes: object) -> Settings:
     """Return settings as from a file, with defaults for tests. ``changes``: sections that replace or extend these."""
     content: dict[str, object] = {
         "data": prepare_data_folder(data),
-        # The broker of most tests has no ACL.
-        "mqtt": {"host": "127.0.0.1", "port": broker.port, "trust_broker": True},
+        # The broker of most tests has no ACL. Other programs may use the processor for longer than the default of
+        # answer_s.
+        "mqtt": {"host": "127.0.0.1", "port": broker.port, "trust_broker": True, "answer_s": 30},
         "rest": {"port": free_port()},
         "people": {"folder": KNOWN_FACES, "rescan_s": 0.2},
     }

@@ -64,7 +64,7 @@ def run_clients(task: ClientsTask) -> ClientsResult:
     end = begun + task.seconds
 
     def run(number: int) -> None:
-        address = f"127.0.1.{number + 1}"
+        address = f"127.0.{1 + number // 250}.{1 + number % 250}"
         connection = HTTPConnection("127.0.0.1", task.port, timeout=TIMEOUT_S, source_address=(address, 0))
         # The clients begin with different pictures.
         for body in itertools.islice(itertools.cycle(bodies), number % len(bodies), None):
@@ -72,7 +72,7 @@ def run_clients(task: ClientsTask) -> ClientsResult:
             if sent >= end:
                 break
             code, retry_after_s = _ask(connection, body)
-            while retry_after_s:
+            while retry_after_s and time.monotonic() < end + TIMEOUT_S:
                 next(busy)
                 time.sleep(retry_after_s)
                 code, retry_after_s = _ask(connection, body)

@@ -51,7 +51,7 @@ def _find_obstacle(path: Path) -> str:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def explain_read_errors(path: Path) -> Iterator[None]:
     """Turn an OSError about a file that the user named into a BadRequest with a message for the user."""
     try:
         yield
@@ -62,7 +62,7 @@ def reading(path: Path) -> Iterator[None]:
 
 def read_named(path: Path) -> bytes:
     """Return the content of a file. Raise BadRequest."""
-    with reading(path):
+    with explain_read_errors(path):
         return path.read_bytes()
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from gateway.cli.files import reading
+from gateway.cli.files import explain_read_errors
 from gateway.config import Settings
 from gateway.formats.file_names import shown_file_name
 from gateway.metrics import Metrics
@@ -69,7 +69,7 @@ def new_origin() -> Origin:
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
-    with reading(path):
+    with explain_read_errors(path):
         return read_bounded(path, max_bytes)[0]
 
 

@@ -14,7 +14,7 @@ from gateway.model import FaceMark, FoundFace, Polygon
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture for people to look at, before it is drawn. ``version``: is another one if the picture is another one.
+    """A picture for people to look at, before it is drawn. ``version``: changes whenever the picture changes.
 
     ``draw``: returns the JPEG. It waits for a worker process, and raises GatewayError, Busy or CancelledError.
     """

@@ -21,7 +21,7 @@ RETRY_S = 1
 class Annotator:
     """The part that lets a worker process draw faces into a picture. ``run`` hands a job to the worker processes.
 
-    ``is_enrolled``: returns whether a person is, by the id.
+    ``is_enrolled``: returns whether a person with this id is enrolled.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.contract import people as documents
 from gateway.contract.coded_warnings import warning_fields
 from gateway.contract.errors import error_code
-from gateway.errors import PICTURE_ERRORS, Expired, GatewayError, UnknownPerson, naming_picture
+from gateway.errors import PICTURE_ERRORS, Expired, GatewayError, UnknownPerson, name_picture_in_errors
 from gateway.model import AdministrationRequest, name_picture
 from gateway.people.enrolment import EnrolmentSample
 from gateway.people.registry import Registry
@@ -43,7 +43,7 @@ class PictureEnrolment:
         """Analyse the pictures one after the other. Raise the error of the first one that cannot be used."""
         samples = []
         for number in range(1, len(images) + 1):
-            with naming_picture(name_picture(number, _file_name(request, number)) if len(images) > 1 else ""):
+            with name_picture_in_errors(name_picture(number, _file_name(request, number)) if len(images) > 1 else ""):
                 samples.append(self._sample(request, images, number))
         return samples
 

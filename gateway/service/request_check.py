@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.config import Settings
 from gateway.contract.operations import check_role
-from gateway.errors import Forbidden, Unsupported, naming_picture
+from gateway.errors import Forbidden, Unsupported, name_picture_in_errors
 from gateway.model import Operation, PictureLimits, Request, Search, SizeLimit
 from gateway.people.gallery import Gallery
 
@@ -68,7 +68,7 @@ class RequestCheck:
         else:
             check_role(request.origin.caller, request.operation.value)
         for picture, name in zip(request.pictures, request.picture_names or ("",), strict=True):
-            with naming_picture(name):
+            with name_picture_in_errors(name):
                 self._policy.size_limit(camera).check(len(picture))
         if request.operation is Operation.VERIFY and request.person is not None:
             # Raises UnknownPerson.

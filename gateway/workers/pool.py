@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from gateway.errors import Expired, GatewayError, StartError, naming_picture
+from gateway.errors import Expired, GatewayError, StartError, name_picture_in_errors
 from gateway.logs import logged_request
 from gateway.metrics import Metrics
 from gateway.model import Analysis, Task
@@ -222,5 +222,5 @@ class Pool:
             raise Expired(f"only {n} of {count} pictures were analysed in time: send fewer in one request")
         picture = job.pictures[n]
         name = job.names[n] if job.names else ""
-        with naming_picture(name), self._guard.watching(picture, lambda: worker.crashed):
+        with name_picture_in_errors(name), self._guard.watching(picture, lambda: worker.crashed):
             return worker.run(picture, task, self._picture_s)

@@ -13,7 +13,7 @@ from gateway.config import Settings
 from tests.conftest import settings
 from tests.support import WAIT_S, Broker, Client, broker_running, wait_for
 
-ANSWER_S = 5.0
+ANSWER_S = 8.0
 
 
 def small_settings(data: Path, broker: Broker, **changes: object) -> Settings:

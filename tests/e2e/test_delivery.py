@@ -330,7 +330,7 @@ def test_waiting_requests_survive_an_orderly_restart_of_the_broker(
     port, names = free_port(), [f"cam{n}" for n in range(6)]
     extra = f"\nuser root\npersistence {str(keeps).lower()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
     with broker_running(tmp_path, port, extra) as broker:
-        config = small_settings(tmp_path / "data", broker, mqtt={"answer_s": 30})
+        config = small_settings(tmp_path / "data", broker)
         with running(config) as gateway, paused_processes(workers_of(wait_until_ready(gateway))):
             gateway.pool._picture_s = 60
             wait_for(lambda: gateway.mqtt.downtime.seconds() < 60)

@@ -79,7 +79,7 @@ def people_settings(tmp_path: Path, broker: Broker, **changes: object) -> Settin
     people = {"folder": folder, "rescan_s": 0.2}
     cameras = {"desk": {"operations": ["enroll", "face_rec"]}}
     one = {
-        "mqtt": {"base": "people", "answer_s": 30},
+        "mqtt": {"base": "people"},
         "rest": {"hosts": ["pi.local"]},
         "workers": {"processes": 1},
         "people": people,
@@ -388,7 +388,7 @@ def test_answered_enrolment_survives_a_kill_and_none_is_half_done(tmp_path: Path
 
 def test_export_too_large_for_the_broker_is_not_published(tmp_path: Path, broker: Broker) -> None:
     """The broker would disconnect the gateway, and paho would send the same again, for ever."""
-    mqtt = {"base": "people", "export": True, "answer_s": 30}
+    mqtt = {"base": "people", "export": True}
     wanted = people_settings(tmp_path, broker, limits={"bytes": 20_000}, mqtt=mqtt)
     client = Client(broker.port)
     with running(wanted) as gateway:

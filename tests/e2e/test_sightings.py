@@ -35,8 +35,7 @@ def client(broker: Broker) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Gateway]:
     """Give a gateway that knows Barack Obama and Joe Biden."""
-    mqtt = {"base": BASE, "answer_s": 30}
-    wanted = people_settings(tmp_path_factory.mktemp("sightings"), broker, mqtt=mqtt, cameras={})
+    wanted = people_settings(tmp_path_factory.mktemp("sightings"), broker, mqtt={"base": BASE}, cameras={})
     with running(wanted) as gateway:
         wait_for(lambda: gateway.health().ready, 60)
         for name, picture in (("Barack Obama", "obama_1"), ("Joe Biden", "biden_1")):

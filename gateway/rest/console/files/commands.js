@@ -9,7 +9,7 @@ const QUOTED = /(\brun )?`([^`]+)`/g;
 
 const ID = "([a-z0-9_]{1,53})";
 
-/** What the console offers for a command: a pattern, the role, whether the text is a place to open, and text and link. */
+/** The offers of the console. For each command: a pattern, the role, whether the text is a place to open, and text and link. */
 const OFFERS = [
   [/^people list$/, "viewer", true, () => [texts.commands.view(texts.views.people), "#/people"]],
   [/^people show <person>$/, "viewer", true, () => [texts.commands.view(texts.views.people), "#/people"]],

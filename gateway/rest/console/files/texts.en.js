@@ -141,7 +141,7 @@ export const texts = {
   },
 
   audit: {
-    advice: "Who changed people, cameras and tokens, and who was refused. The newest line comes first.",
+    advice: "The changes of people, cameras and tokens, and the refusals, each with its caller. The newest line comes first.",
     empty: "The audit has no lines",
     person: (number) => `person ${number}`,
     caller: (actor, door) => (actor === "" || door.endsWith(`:${actor}`) ? door : `${actor} (${door})`),

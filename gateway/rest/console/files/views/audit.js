@@ -1,4 +1,4 @@
-// The view of the audit: who changed what, and who was refused.
+// The view of the audit: the changes and the refusals, each with its caller.
 
 import { read } from "../api.js";
 import { h, put } from "../dom.js";
