@@ -102,6 +102,12 @@ class ServiceHarness:
 
 
 @pytest.fixture
+def no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer of the service never runs. To be used before ``harness``."""
+    monkeypatch.setattr(service_module, "TICK_S", 3_600.0)
+
+
+@pytest.fixture
 def harness(tmp_path: Path) -> Iterator[ServiceHarness]:
     harness = ServiceHarness(tmp_path)
     yield harness
@@ -230,12 +236,9 @@ def test_other_threads_read_the_state(harness: ServiceHarness) -> None:
     assert present == {"Ada Lovelace": True, "Bob": False}
 
 
-def test_erased_person_is_shown_and_named_nowhere_from_the_reply_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_timer")
+def test_erased_person_is_shown_and_named_nowhere_from_the_reply_on(harness: ServiceHarness) -> None:
     """Regression: until the next look at the people, after up to 0.25 s, the last frame was still there."""
-    monkeypatch.setattr(service_module, "TICK_S", 3_600.0)
-    harness = ServiceHarness(tmp_path)
     service, registry = harness.service, harness.live.people.registry
     answer = harness.submit()
     harness.workers.report(face(ADAS))
@@ -255,7 +258,7 @@ def test_erased_person_is_shown_and_named_nowhere_from_the_reply_on(
     assert harness.live.announcer.removed == ["ada_lovelace"]
     service.follow_people()
     assert harness.live.announcer.removed == ["ada_lovelace", "bob"]
-    harness.stop()
+    service.stop()
     # Nobody waits for a thread that has ended.
     service.follow_people()
 
@@ -280,8 +283,7 @@ def test_timer_runs_without_frames(harness: ServiceHarness) -> None:
     wait_for(lambda: any(each.person.name == "Carol" for each in harness.live.announcer.people), TIMEOUT_S)
 
 
-def test_stop_writes_what_is_open(tmp_path: Path) -> None:
-    harness = ServiceHarness(tmp_path)
+def test_stop_writes_what_is_open(harness: ServiceHarness) -> None:
     answer = harness.submit()
     harness.workers.report(face(ADAS))
     answer.result(TIMEOUT_S)
@@ -289,4 +291,3 @@ def test_stop_writes_what_is_open(tmp_path: Path) -> None:
     (record,) = harness.live.people.sightings.read_open()
     assert record.sighting.person is not None
     assert record.evidence
-    harness.live.close()
