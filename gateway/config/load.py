@@ -19,10 +19,10 @@ from gateway.files.yaml_file import read_yaml
 def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
     """Return the settings of the file, overridden by the environment. Raise ConfigError, which names the bad setting.
 
-    ``data``: a data folder that overrides the file's own setting, but not FACEGATE_DATA.
+    ``data``: the data folder if the file names none, or one that depends on the current folder.
     """
     content = read_yaml(path) if path else {}
-    if data is not None:
+    if data is not None and _is_relative(content.get("data", "")):
         content["data"] = str(data)
     check_variables(Settings.model_fields)
     # pydantic-settings would take some unknown names, as _env_file, for its own arguments.
@@ -34,6 +34,11 @@ def load(path: Path | None = None, *, data: Path | None = None) -> Settings:
         raise ConfigError(describe_problems(error, path)) from None
     except SettingsError as error:
         raise ConfigError(describe_bad_json(error)) from None
+
+
+def _is_relative(folder: object) -> bool:
+    # The check of the settings refuses everything but a text.
+    return isinstance(folder, str) and not folder.startswith(("/", "~"))
 
 
 def change_broker(mqtt: MqttSettings, changes: Mapping[str, object]) -> MqttSettings:

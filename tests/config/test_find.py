@@ -69,6 +69,27 @@ def test_data_folder_of_the_unit_belongs_to_its_configuration(here: Path, monkey
     assert data_of() == str(SYSTEMD_DATA)
 
 
+@pytest.mark.parametrize("folder", ["{here}/faces", "~/faces"])
+def test_unit_uses_the_data_folder_that_its_configuration_names(
+    here: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Regression: a container whose file named another folder started with an empty people store, without a word."""
+    monkeypatch.setenv("HOME", str(here))
+    path = write(here / "etc" / "gateway.yaml", folder.format(here=here))
+    assert data_of() == data_of("--config", str(path)) == str(here / "faces")
+
+
+def test_unit_uses_its_own_folder_if_the_configuration_names_none(here: Path) -> None:
+    write(here / "etc" / "gateway.yaml", "x").write_text("log_level: INFO")
+    assert data_of() == str(SYSTEMD_DATA)
+
+
+def test_invalid_data_folder_of_the_unit_is_refused(here: Path) -> None:
+    write(here / "etc" / "gateway.yaml", "5")
+    with pytest.raises(ConfigError, match="data"):
+        find_and_load(None)
+
+
 def test_data_folder_of_the_environment_overrides_that_of_the_unit(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(here / "etc" / "gateway.yaml", "x")
     monkeypatch.setenv("FACEGATE_DATA", "mine")
@@ -99,4 +120,6 @@ def test_unit_uses_the_place_that_commands_search() -> None:
     unit = (ROOT / "config" / "facegate.service").read_text()
     assert re.search(r"--config (\S+)", unit) is not None
     assert f"--config {SYSTEMD_CONFIG}\n" in unit
-    assert f"Environment=FACEGATE_DATA={SYSTEMD_DATA}\n" in unit
+    # A variable would override the data folder of the file for the service, but not for commands.
+    assert f"StateDirectory={SYSTEMD_DATA.name}\n" in unit
+    assert "FACEGATE_DATA" not in unit
