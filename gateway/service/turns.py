@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from gateway.errors import Busy, shutting_down_error
 
 # Over REST each holds a thread (rest.threads), and each change may hold ten pictures.
 MAX_WAITING = 12
-"""The most operations that wait or run for one thread."""
+"""The most operations that wait for one thread, beside the one that runs."""
 
 RETRY_AFTER_S = 5
 """Seconds after which a caller that was refused may ask again."""
@@ -24,21 +23,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Operation(Generic[T]):
-    """An operation. ``party``: the caller, as ``Origin.party`` names it."""
-
-    party: str
     run: Callable[[], T]
     future: Future[T] = field(default_factory=Future)
 
-    def execute(self) -> Callable[[], object]:
-        """Run the operation, unless it was cancelled. Return the function that reports its result."""
+    def execute(self) -> None:
+        """Run the operation and report its result, unless it was cancelled."""
         if not self.future.set_running_or_notify_cancel():
-            return _report_nothing
+            return
         try:
-            return partial(self.future.set_result, self.run())
+            self.future.set_result(self.run())
         # Also a bug in the gateway must reach the caller, who waits.
         except BaseException as error:
-            return partial(self.future.set_exception, error)
+            self.future.set_exception(error)
+
+    def refuse(self, error: Busy) -> None:
+        """Report that the operation does not run, unless it was cancelled."""
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)
 
 
 class Turns:
@@ -52,40 +53,35 @@ class Turns:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._lock = threading.Lock()
-        # By caller. The first one has the next turn. The executor has as many turns as operations wait here.
+        # By caller, of whom each has at least one. The first caller has the next turn. A turn takes what waits when it
+        # begins. The executor has at least as many turns as operations wait here: the turn of an operation that lost
+        # its place stays, and finds nothing.
         self._waiting: OrderedDict[str, deque[_Operation[Any]]] = OrderedDict()
-        # The operations that wait or run, by caller.
-        self._counts: Counter[str] = Counter()
 
     def submit(self, party: str, run: Callable[[], T]) -> Future[T]:
         """Return the future of an operation. Raise Busy if there is no place for it."""
-        operation = _Operation(party, run)
+        operation = _Operation(run)
         with self._lock:
             displaced = self._make_room(party)
-            self._counts[party] += 1
             self._waiting.setdefault(party, deque()).append(operation)
-        if displaced is None:
-            self._add_turn()
-        else:
-            # Its turn is left for the new operation.
-            displaced.future.set_exception(self._busy_error("most of them were yours, and another caller needs one"))
+        if displaced is not None:
+            displaced.refuse(self._busy_error("most of them were yours, and another caller needs one"))
+        self._add_turn()
         return operation.future
 
     def _make_room(self, party: str) -> _Operation[Any] | None:
         """Return the operation that lost its place, or None if a place is free. Raise Busy."""
-        if self._counts.total() < MAX_WAITING:
+        if sum(map(len, self._waiting.values())) < MAX_WAITING:
             return None
-        largest = max(self._waiting, key=self._counts.__getitem__, default=party)
-        if self._counts[party] + 1 >= self._counts[largest]:
-            raise self._busy_error(f"{self._counts[party]} of them are yours")
-        displaced = self._waiting[largest].pop()
-        self._leave_place(largest)
-        return displaced
+        own = self._count(party)
+        largest = max(self._waiting, key=self._count)
+        if self._count(largest) <= own + 1:
+            raise self._busy_error(f"{own} of them are yours")
+        # At least one is left of those of this caller.
+        return self._waiting[largest].pop()
 
-    def _leave_place(self, party: str) -> None:
-        self._counts[party] -= 1
-        if self._counts[party] == 0:
-            del self._counts[party]
+    def _count(self, party: str) -> int:
+        return len(self._waiting.get(party, ()))
 
     def _add_turn(self) -> None:
         try:
@@ -97,22 +93,18 @@ class Turns:
             turn.add_done_callback(lambda done: self._refuse_next() if done.cancelled() else None)
 
     def _run_next(self) -> None:
-        operation = self._take_next()
-        report = operation.execute()
-        # The place is free before the caller knows the result, and may ask again.
-        with self._lock:
-            self._leave_place(operation.party)
-        report()
+        if operation := self._take_next():
+            operation.execute()
 
     def _refuse_next(self) -> None:
-        operation = self._take_next()
-        with self._lock:
-            self._leave_place(operation.party)
-        operation.future.set_exception(shutting_down_error())
+        if operation := self._take_next():
+            operation.refuse(shutting_down_error())
 
-    def _take_next(self) -> _Operation[Any]:
-        """Remove and return the oldest operation of the caller whose turn it is."""
+    def _take_next(self) -> _Operation[Any] | None:
+        """Remove and return the oldest operation of the caller whose turn it is. Return None if nothing waits."""
         with self._lock:
+            if not self._waiting:
+                return None
             party, operations = self._waiting.popitem(last=False)
             operation = operations.popleft()
             if operations:
@@ -121,7 +113,3 @@ class Turns:
 
     def _busy_error(self, reason: str) -> Busy:
         return Busy(f"{MAX_WAITING} operations are waiting, and {reason}: try again later", RETRY_AFTER_S)
-
-
-def _report_nothing() -> None:
-    """Do nothing: nobody waits for an operation that was cancelled."""

@@ -24,11 +24,26 @@ class Queue:
         self.executor.submit(self._go.wait, 30)
 
     def ask(self, party: str) -> Future[str]:
-        def run() -> str:
-            self.done.append(party)
-            return party
+        return self.turns.submit(party, lambda: self._run(party))
 
-        return self.turns.submit(party, run)
+    def ask_for_a_running_operation(self, party: str) -> Future[str]:
+        """Return the future of an operation that has begun, and ends after ``release``."""
+        started, former = threading.Event(), self._go
+        self._go = threading.Event()
+
+        def run() -> str:
+            started.set()
+            self._go.wait(30)
+            return self._run(party)
+
+        running = self.turns.submit(party, run)
+        former.set()
+        assert started.wait(30)
+        return running
+
+    def _run(self, party: str) -> str:
+        self.done.append(party)
+        return party
 
     def release(self) -> None:
         self._go.set()
@@ -78,6 +93,35 @@ def test_as_many_callers_as_places_are_served(queue: Queue) -> None:
     queue.release()
     assert errors(others) == [None] * (PLACES - 1)
     assert errors(flood) == [None] + [Busy] * (PLACES - 1)
+
+
+@pytest.mark.parametrize("waiting", [1, 2])
+def test_caller_with_a_running_operation_and_others_lose_no_turn(queue: Queue, waiting: int) -> None:
+    """Regression: a caller lost the only one that waited beside its running one, and the turns that followed failed."""
+    running = queue.ask_for_a_running_operation("phone")
+    asked = [queue.ask(party) for party in ["phone"] * waiting + [f"caller {n}" for n in range(PLACES - 1 - waiting)]]
+    asked.append(queue.ask("tablet"))
+    if waiting == 1:
+        # Everybody has one.
+        with pytest.raises(Busy):
+            queue.ask("wall")
+    else:
+        asked.append(queue.ask("wall"))
+    queue.release()
+    assert errors([running, *asked]).count(None) == PLACES + 1
+    # Each further operation gets its own turn, also that of a caller alone.
+    for _ in range(2 * PLACES):
+        assert queue.ask("phone").result(30) == "phone"
+
+
+def test_operation_that_was_cancelled_can_lose_its_place(queue: Queue) -> None:
+    """Regression: the caller that needed the place got an error of the gateway."""
+    flood = [queue.ask("phone") for _ in range(PLACES)]
+    flood[-1].cancel()
+    others = [queue.ask(f"caller {n}") for n in range(3)]
+    queue.release()
+    assert errors(others) == [None] * 3
+    assert errors(flood[:-1]) == [None] * (PLACES - 3) + [Busy] * 2
 
 
 def test_callers_take_turns(queue: Queue) -> None:
