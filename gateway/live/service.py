@@ -156,9 +156,11 @@ class LiveService:
         if self._thread.is_alive() and not self._stopping.is_set():
             try:
                 self._call(lambda: None)
-            # The change itself is made. A reader of the state has to wait for this thread too.
+            # The change itself is made, and its caller must learn that.
             except FutureTimeout:
                 log.error("the live cameras have not learned of a change of people within %g s", CALL_TIMEOUT_S)
+            except Exception:
+                log.exception("a bug in the gateway: a change of people cannot be followed by the live cameras")
 
     def forget_camera(self, name: str) -> None:
         """Forget a camera, with its switch. Its next frame makes it known again."""

@@ -13,7 +13,7 @@ from gateway.contract.base import WireModel
 from gateway.contract.health import HealthDocument, write_health
 from gateway.contract.operations import ADMINISTRATION, check_command, read_fields
 from gateway.contract.people import CalibrationDocument
-from gateway.errors import Expired
+from gateway.errors import Busy, Expired
 from gateway.model import AdministrationRequest
 from gateway.model.health import Health
 from gateway.people.calibration import calibrate
@@ -25,8 +25,11 @@ from gateway.service.people_operations import PeopleOperations
 from gateway.service.resemblance_operations import ResemblanceOperations
 from gateway.service.sighting_operations import SightingOperations
 from gateway.service.token_operations import TokenOperations
-from gateway.service.turns import Turns
+from gateway.service.turns import RETRY_AFTER_S, Turns
 from gateway.service.unknown_operations import UnknownOperations
+
+MAX_ATTEMPTS = 3
+"""The most times that an operation is done because somebody was removed while it was done."""
 
 Handler = Callable[[AdministrationRequest, Any], WireModel]
 
@@ -82,28 +85,37 @@ class Administration:
             handle = partial(self._handlers[request.operation], request, fields)
             is_change = ADMINISTRATION[request.operation].changes
             turns, answer = (self._changes, self._change) if is_change else (self._reads, self._read)
-            return turns.submit(request.origin.party, partial(_run, request, partial(answer, handle)))
+            return turns.submit(request.origin.party, partial(answer, request, handle))
         except Exception as error:
             failed: Future[WireModel] = Future()
             failed.set_exception(error)
             return failed
 
-    def _change(self, handle: Callable[[], WireModel]) -> WireModel:
+    def _change(self, request: AdministrationRequest, handle: Callable[[], WireModel]) -> WireModel:
         """Return the reply to a change. From then on nothing shows or names a person whom it removed."""
+        _check_deadline(request)
+        before = self._people.gallery.changes
         reply = handle()
-        if self._live is not None:
+        # Other changes do not wait: the thread of the live cameras may be busy.
+        if self._live is not None and self._people.gallery.changes != before:
             self._live.follow_people()
         return reply
 
-    def _read(self, handle: Callable[[], WireModel]) -> WireModel:
-        """Return the reply to an operation that changes nothing. It shows nobody who was removed in the meantime."""
+    def _read(self, request: AdministrationRequest, handle: Callable[[], WireModel]) -> WireModel:
+        """Return the reply to an operation that changes nothing. It shows nobody who was removed in the meantime.
+
+        Raise Busy if people are removed all the time.
+        """
         updater = self._people.updater
-        while True:
+        for _ in range(MAX_ATTEMPTS):
+            _check_deadline(request)
             removals = updater.removal_count
             reply = handle()
             # A worker process may have drawn a picture for a while.
             if updater.removal_count == removals:
                 return reply
+        message = f"people were removed during each of {MAX_ATTEMPTS} attempts: try again later"
+        raise Busy(message, RETRY_AFTER_S)
 
     def _calibrate(self, _request: AdministrationRequest, fields: f.Calibrate) -> CalibrationDocument:
         people = self._people
@@ -115,10 +127,9 @@ class Administration:
         return write_health(self._health_now())
 
 
-def _run(request: AdministrationRequest, handle: Callable[[], WireModel]) -> WireModel:
+def _check_deadline(request: AdministrationRequest) -> None:
     if time.monotonic() > request.deadline:
         raise Expired("the request expired while it waited for another operation: send it again")
-    return handle()
 
 
 def _people_handlers(people: PeopleOperations) -> dict[str, Handler]:

@@ -263,6 +263,17 @@ def test_erased_person_is_shown_and_named_nowhere_from_the_reply_on(harness: Ser
     service.follow_people()
 
 
+@pytest.mark.usefixtures("no_timer")
+def test_reply_to_a_change_outlives_a_bug_of_the_live_cameras(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: the change was made, and its caller got an error."""
+    monkeypatch.setattr(harness.live.announcer, "remove_person", lambda _: 1 / 0)
+    harness.live.people.registry.erase("bob", REST_CALLER)
+    harness.service.follow_people()
+    assert "a change of people cannot be followed by the live cameras" in caplog.text
+
+
 def test_forgotten_camera_is_unknown_until_its_next_frame(harness: ServiceHarness) -> None:
     harness.submit()
     harness.workers.report()

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import base64
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,20 +26,31 @@ from gateway.service.live_cameras import LiveCameras
 from gateway.service.turns import MAX_WAITING, Turns
 from tests.examples import BOX, QUALITY, descriptor
 from tests.people.environment import PeopleEnvironment, chips_of, open_environment, picture_id, sample
+from tests.support import wait_for
+
+HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
 
 
 class AdministrationHarness:
-    def __init__(self, env: PeopleEnvironment, live: LiveCameras | None = None, *, keep_admin: bool = False) -> None:
+    """An administration. ``health``: called by the operation ``health``, in place of a constant."""
+
+    def __init__(
+        self,
+        env: PeopleEnvironment,
+        live: LiveCameras | None = None,
+        *,
+        keep_admin: bool = False,
+        health: Callable[[], Health] = lambda: HEALTH,
+    ) -> None:
         self.env = env
         self.changes, self.reads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         vision = WorkerVision(_refuse_job, min_face=56, size_limit=SizeLimit(1000))
-        health = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
         self.administration = Administration(
             env.people,
             vision,
             Turns(self.changes),
             Turns(self.reads),
-            lambda: health,
+            health,
             live,
             keep_admin=keep_admin,
         )
@@ -359,6 +371,53 @@ def test_expired_operation_is_not_begun(harness: AdministrationHarness) -> None:
     with pytest.raises(Expired):
         harness.submit("people/remove", {"person": "bob"}, 0.0).result(10)
     assert harness.do("people/show", person="bob")["name"] == "Bob"
+
+
+class Removals:
+    """People who are removed one by one, each while the operation ``health`` of an administration is done."""
+
+    def __init__(self, env: PeopleEnvironment) -> None:
+        self.left = ["Alice", "Bob", "Carol", "Dave", "Erin"]
+        self.end = 0.0
+        self._registry = env.registry
+        self.harness = AdministrationHarness(env, health=self._remove_next)
+        for seed, name in enumerate(self.left):
+            self.harness.enrol(name, seed)
+
+    def _remove_next(self) -> Health:
+        if self.left:
+            self._registry.remove(self.left.pop().lower(), REST_CALLER)
+        wait_for(lambda: time.monotonic() > self.end, 30)
+        return HEALTH
+
+
+@pytest.fixture
+def removals(tmp_path: Path) -> Iterator[Removals]:
+    with open_environment(tmp_path) as env:
+        removals = Removals(env)
+        yield removals
+        removals.harness.changes.shutdown()
+        removals.harness.reads.shutdown()
+
+
+def test_operation_during_removals_is_repeated_within_a_limit(removals: Removals) -> None:
+    """Regression: while a script removed people one by one, one reply held up all others, without an end."""
+    with pytest.raises(Busy, match="people were removed during each of 3 attempts: try again later") as caught:
+        removals.harness.do("health")
+    assert (removals.left, caught.value.retry_after > 0) == (["Alice", "Bob"], True)
+    assert removals.harness.do("health")["status"]
+    assert removals.left == []
+
+
+def test_operation_that_expires_during_removals_is_not_repeated(removals: Removals) -> None:
+    removals.end = math.inf
+    reply = removals.harness.submit("health", {}, 0.5)
+    # The first attempt ends after the request has expired.
+    removals.end = time.monotonic() + 0.5
+    with pytest.raises(Expired):
+        reply.result(30)
+    # On a slow machine it may have expired before it began.
+    assert removals.left[:4] == ["Alice", "Bob", "Carol", "Dave"]
 
 
 def test_reading_operation_does_not_wait_for_changes(harness: AdministrationHarness) -> None:

@@ -542,6 +542,9 @@ def test_reply_to_a_change_waits_until_the_cameras_know_it(
     harness.do_once("people/erase", person="bob")
     harness.do("people/remove", person="alice")
     harness.do("people/list")
+    # No camera names a token, or a switch.
+    assert harness.do("tokens/add", name="phone", role="viewer")["token"]
+    harness.do("cameras/switch", camera="porch", enabled=False)
     assert live.followed == [1, 0]
 
 
