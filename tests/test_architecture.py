@@ -284,13 +284,17 @@ def test_only_listed_attributes_are_assigned_at_import() -> None:
     assert found == ASSIGNED_AT_IMPORT.keys()
 
 
+DEFERRED = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+"""The nodes whose content does not run when a module is imported."""
+
+
 def _outside_functions(path: Path) -> Iterator[ast.AST]:
     """Give the nodes of a module that run when it is imported."""
     todo: list[ast.AST] = [tree_of(path)]
     while todo:
         node = todo.pop()
         yield node
-        todo += [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.FunctionDef | ast.Lambda)]
+        todo += [each for each in ast.iter_child_nodes(node) if not isinstance(each, DEFERRED)]
 
 
 def _assigned_attributes(nodes: Iterable[ast.AST]) -> Iterator[str]:
