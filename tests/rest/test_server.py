@@ -40,7 +40,8 @@ LARGE = 20_000_000
 class Site:
     """A server with one thread. ``gate``: the route /wait answers when it is open.
 
-    ``header_checks``: requests whose headers alone were checked. ``open``: the route /guarded may be used.
+    ``header_checks``: requests whose headers alone were checked. ``served``: requests that reached Flask. ``open``: the
+    route /guarded may be used.
     """
 
     port: int
@@ -48,6 +49,7 @@ class Site:
     gate: threading.Event = field(default_factory=threading.Event)
     metrics: Metrics = field(default_factory=Metrics)
     header_checks: int = 0
+    served: int = 0
     open: bool = True
 
     @property
@@ -78,6 +80,7 @@ def application(site: Site) -> Flask:
 
 
 def guard(site: Site) -> None:
+    site.served += 1
     site.header_checks += HEADER_CHECK in request.environ
     if request.path == "/guarded" and not site.open:
         raise Forbidden("the route is closed")
@@ -214,6 +217,25 @@ def peek(sock: socket.socket) -> bytes | None:
         return None
     except ConnectionError:
         return b""
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1", b"POST /echo HTTP/1.1\r\nContent-Length: 1000"])
+def test_request_of_a_client_that_has_left_is_forgotten(site: Site, head: bytes) -> None:
+    """Regression: it waited for a thread and got one, so that requests beyond all connections could wait."""
+    site.gate.clear()
+    served = site.served
+    with connections(site, 1, b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n") as (waiting,):
+        # This request has the only thread.
+        wait_for(lambda: site.served == served + 1)
+        for _ in range(50):
+            with site.connect(head + b"\r\nHost: localhost\r\n\r\n") as leaving:
+                leaving.shutdown(socket.SHUT_WR)
+                # The server has closed the connection.
+                assert leaving.recv(1) == b""
+        site.gate.set()
+        assert read_status(waiting) == 200
+        assert get(site) == "served"
+    assert site.served == served + 2
 
 
 def test_health_is_reported_while_every_thread_works(site: Site) -> None:

@@ -6,7 +6,6 @@ A slow upload costs no thread, and neither does a client that reads its answer s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 
@@ -16,7 +15,8 @@ from gateway.errors import GatewayError
 from gateway.rest.access.client import Proxies
 from gateway.rest.access.failed_logins import site_of
 from gateway.rest.transport.bodies import Bodies, Disconnected, discard
-from gateway.rest.transport.connections import Connection, Connections, Phase, Unread
+from gateway.rest.transport.connection import Connection, Phase
+from gateway.rest.transport.connections import Connections, Unread
 from gateway.rest.transport.environ import (
     BODY_ERROR,
     CLIENT,
@@ -116,7 +116,7 @@ class Bridge:
         connection.enter(Phase.RECEIVING)
         check = connection.heads.find(scope)
         if check is None:
-            check, refusal = await self._check_headers(environ)
+            check, refusal = await self._check_headers(environ, connection)
             if not check.passed:
                 return _closing(refusal), True
             connection.heads.remember(scope, check)
@@ -136,30 +136,27 @@ class Bridge:
         if delay > 0:
             # In this phase the connection may be shut if there are too many connections.
             connection.enter(Phase.RECEIVING)
-            await asyncio.sleep(delay)
+            await connection.pause(delay)
 
-    async def _check_headers(self, environ: Environ) -> tuple[HeaderCheck, BridgeResponse]:
+    async def _check_headers(self, environ: Environ, connection: Connection) -> tuple[HeaderCheck, BridgeResponse]:
         """Return the result of the check of the headers, and the response if the request did not pass it."""
         check = HeaderCheck()
-        response = await self._run({**environ, HEADER_CHECK: check}, lambda: None)
+        response = await self._run({**environ, HEADER_CHECK: check}, connection, Phase.RECEIVING)
         return check, response
 
     async def _ask_flask(self, environ: Environ, connection: Connection) -> BridgeResponse:
-        def begin() -> None:
-            # Meanwhile another client may have needed the connection.
-            if connection.is_shut:
-                raise Disconnected
-            connection.enter(Phase.ANSWERING)
-
         connection.enter(Phase.QUEUED)
-        return await self._run(environ, begin)
+        return await self._run(environ, connection, Phase.ANSWERING)
 
-    async def _run(self, environ: Environ, begin: Callable[[], None]) -> BridgeResponse:
-        """Return the response of Flask. ``begin``: called when it is the client's turn."""
+    async def _run(self, environ: Environ, connection: Connection, phase: Phase) -> BridgeResponse:
+        """Return the response of Flask. ``phase``: that of the connection when it is the client's turn.
+
+        Raises Disconnected if the client leaves before that, or if another client needs the connection.
+        """
         threads = self._health_threads if environ["PATH_INFO"] in HEALTH_PATHS else self._threads
         slot = environ[STREAM_SLOT] = StreamSlot()
-        async with threads.turn(site_of(environ[CLIENT])):
-            begin()
+        async with threads.turn(site_of(environ[CLIENT]), connection):
+            connection.enter(phase)
             response = await threads.run(partial(BridgeResponse.from_app, self._app, environ, buffered=True))
         assert isinstance(response, BridgeResponse)
         response.take_stream(slot)

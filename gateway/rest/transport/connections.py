@@ -12,10 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum, auto
 from typing import Any
 
-from gateway.rest.transport.head_memory import HeadMemory
+from gateway.rest.transport.connection import Connection, Phase
 
 MAX_CONNECTIONS = 400
 """The most connections at a time. With the default limit of 1,024 descriptors, more than half are left for the rest."""
@@ -31,37 +30,6 @@ BACKLOG = 128
 
 Peer = tuple[str, int]
 """The address and the port of a client."""
-
-
-class Phase(Enum):
-    """The work of a connection: it waits for headers, receives a body, waits for a thread, has one, or sends."""
-
-    WAITING = auto()
-    RECEIVING = auto()
-    QUEUED = auto()
-    ANSWERING = auto()
-    SENDING = auto()
-
-
-class Connection:
-    """An accepted connection. ``since``: the monotonic time in seconds at which its phase began."""
-
-    def __init__(self, host: str, shut: Callable[[], None], clock: Callable[[], float]) -> None:
-        self.host = host
-        self.heads = HeadMemory()
-        self.is_shut = False
-        self._shut = shut
-        self._clock = clock
-        self.enter(Phase.WAITING)
-
-    def enter(self, phase: Phase) -> None:
-        """Begin another phase."""
-        self.phase, self.since = phase, self._clock()
-
-    def shut(self) -> None:
-        """End the connection in both directions. The event loop then closes the socket."""
-        self.is_shut = True
-        self._shut()
 
 
 class Connections:
@@ -88,15 +56,19 @@ class Connections:
         return connection
 
     def remove(self, peer: Peer, connection: Connection) -> None:
-        """Forget a connection that was closed."""
+        """Forget a connection that was closed. Its request, if it waits, would otherwise outlive the limit."""
+        connection.mark_shut()
         if self._open.get(peer) is connection:
             del self._open[peer]
 
     @contextmanager
     def request(self, peer: Peer) -> Iterator[Connection]:
         """Return the connection of a request, which waits for headers again at the end."""
-        # A client may have left in the meantime.
-        connection = self._open.get(peer) or Connection(peer[0], lambda: None, self._clock)
+        connection = self._open.get(peer)
+        if connection is None:
+            # The client has left in the meantime.
+            connection = Connection(peer[0], lambda: None, self._clock)
+            connection.mark_shut()
         try:
             yield connection
         finally:

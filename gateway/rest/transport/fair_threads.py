@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from gateway.rest.transport.bodies import Disconnected
+from gateway.rest.transport.connection import Connection
+
 T = TypeVar("T")
 
 
@@ -22,9 +25,12 @@ class FairThreads:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait until a thread is free, and until other clients had their turns. ``client``: the address."""
-        await self._take_turn(client)
+    async def turn(self, client: str, connection: Connection) -> AsyncIterator[None]:
+        """Wait until a thread is free, and until other clients had their turns. ``client``: the address.
+
+        Raises Disconnected when the connection has ended.
+        """
+        await self._take_turn(client, connection)
         try:
             yield
         finally:
@@ -34,22 +40,37 @@ class FairThreads:
         """Return the result of a function that a thread calls, within a turn."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
+    def __len__(self) -> int:
+        """Return the number of requests that wait for a thread."""
+        return sum(len(turns) for turns in self._waiting.values())
+
     def stop(self) -> None:
         """Start no further function."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _take_turn(self, client: str) -> None:
-        if self._take_free():
-            return
+    async def _take_turn(self, client: str, connection: Connection) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(client, deque()).append(turn)
+        if self._take_free():
+            turn.set_result(None)
+        else:
+            self._waiting.setdefault(client, deque()).append(turn)
         try:
-            await turn
-        except asyncio.CancelledError:
+            await connection.wait_for(turn)
+        except (asyncio.CancelledError, Disconnected):
             # The turn may have come in the same moment.
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._give_turn()
+            else:
+                self._leave(client, turn)
             raise
+
+    def _leave(self, client: str, turn: asyncio.Future[None]) -> None:
+        """Wait no longer for a turn."""
+        turns = self._waiting.get(client, deque())
+        if turn in turns:
+            turns.remove(turn)
+            if not turns:
+                del self._waiting[client]
 
     def _take_free(self) -> bool:
         """Take a thread that is free. Return False if there is none."""

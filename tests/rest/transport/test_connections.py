@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.rest.transport.bodies import Disconnected
+from gateway.rest.transport.connection import Connection, Phase
 from gateway.rest.transport.connections import (
     MAX_CONNECTIONS,
     WAIT_S,
-    Connection,
     Connections,
-    Phase,
     connection_limit,
     listen,
 )
@@ -128,8 +128,25 @@ def test_connection_waits_again_after_its_request() -> None:
 
 def test_request_of_a_client_that_left_needs_no_connection() -> None:
     with Table().connections.request(("10.0.0.1", 1)) as connection:
+        assert connection.is_shut
         connection.shut()
     assert connection.phase is Phase.WAITING
+
+
+def test_pause_ends_after_its_time_or_with_the_connection() -> None:
+    async def check() -> None:
+        table = Table()
+        connection = table.add(1)
+        await connection.pause(0.001)
+        pause = asyncio.ensure_future(connection.pause(1_000_000))
+        await asyncio.sleep(0)
+        table.connections.remove(("10.0.0.1", 1), connection)
+        with pytest.raises(Disconnected):
+            await pause
+        with pytest.raises(Disconnected):
+            await connection.pause(1_000_000)
+
+    asyncio.run(check())
 
 
 def test_responses_are_sent_without_delay() -> None:
