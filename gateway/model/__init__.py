@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.model.caller import Caller
+from gateway.model.caller import Caller, Party
 from gateway.model.faces import (
     ENROLMENT_LIMITS,
     Analysis,
@@ -88,6 +88,7 @@ __all__ = [
     "Mounting",
     "Operation",
     "Origin",
+    "Party",
     "Person",
     "PictureLimits",
     "Points",

@@ -34,6 +34,19 @@ MAX_TOKEN_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
+class Party:
+    """A party that gets its share of what is limited.
+
+    ``rank``: the higher one comes first if there are more parties than shares. A token or a login has 2, an address 1,
+    and a camera 0.
+    """
+
+    # Anybody may make up names of cameras on a broker without an ACL, and somebody may have many addresses.
+    name: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """The party that asks for something. ``name``: the name of a camera or a user, if the interface has such names."""
 
@@ -54,6 +67,13 @@ class Caller:
             return self.interface
         # A camera and a user may have the same name. No camera has a slash in its name.
         return f"mqtt:user/{self.name}" if self.is_mqtt_user else f"{self.interface}:{self.name}"
+
+    def party(self, sender: str) -> Party:
+        """Return the party of a request. ``sender``: the token and the address of a program that uses REST."""
+        if self.name is None:
+            return Party(f"{self.interface} {sender}".strip(), rank=1)
+        # One token may be used from many addresses.
+        return Party(self.audit_text(), rank=0 if self.role == "camera" else 2)
 
     @property
     def is_mqtt_user(self) -> bool:

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from gateway.errors import BadRequest
-from gateway.model.caller import REST_CALLER, Caller
+from gateway.model.caller import REST_CALLER, Caller, Party
 from gateway.model.names import MAX_ID, PERSON_ID, person_id_error
 from gateway.model.tasks import LandmarkCount
 
@@ -130,10 +130,9 @@ class Origin:
         return self.caller.name if self.caller.role == "camera" else None
 
     @property
-    def party(self) -> str:
+    def party(self) -> Party:
         """The party that gets its share of what is limited: a token, a login, a camera, or else an address."""
-        # One token may be used from many addresses.
-        return self.caller.audit_text() if self.caller.name else f"{self.caller.interface} {self.sender}".strip()
+        return self.caller.party(self.sender)
 
     @property
     def log_id(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from gateway.errors import Busy, shutting_down_error
+from gateway.model import Party
 
 # Over REST each holds a thread (rest.threads), and each change may hold ten pictures.
 MAX_WAITING = 12
@@ -47,8 +48,10 @@ class Turns:
 
     # If all places are taken, a new operation gets the place of one that waits: the newest one of the caller that has
     # most, if that caller still has more then. So a caller may use every place while nobody else asks, and as long as
-    # there are fewer callers than places, each of them is served. An operation of a caller with few does not wait for
-    # all those of a caller with many either: each caller has one turn before any of them has the next one.
+    # there are fewer callers than places, each of them is served. If two callers have the same number, the rank
+    # decides: a crowd of cameras or addresses does not lock out a caller with a token or a login. An operation of a
+    # caller with few does not wait for all those of a caller with many either: each caller has one turn before any of
+    # them has the next one.
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -56,31 +59,33 @@ class Turns:
         # By caller, of whom each has at least one. The first caller has the next turn. A turn takes what waits when it
         # begins. The executor has at least as many turns as operations wait here: the turn of an operation that lost
         # its place stays, and finds nothing.
-        self._waiting: OrderedDict[str, deque[_Operation[Any]]] = OrderedDict()
+        self._waiting: OrderedDict[Party, deque[_Operation[Any]]] = OrderedDict()
 
-    def submit(self, party: str, run: Callable[[], T]) -> Future[T]:
+    def submit(self, party: Party, run: Callable[[], T]) -> Future[T]:
         """Return the future of an operation. Raise Busy if there is no place for it."""
         operation = _Operation(run)
         with self._lock:
             displaced = self._make_room(party)
             self._waiting.setdefault(party, deque()).append(operation)
         if displaced is not None:
-            displaced.refuse(self._busy_error("most of them were yours, and another caller needs one"))
+            displaced.refuse(self._busy_error("another caller needs the place of yours"))
         self._add_turn()
         return operation.future
 
-    def _make_room(self, party: str) -> _Operation[Any] | None:
+    def _make_room(self, party: Party) -> _Operation[Any] | None:
         """Return the operation that lost its place, or None if a place is free. Raise Busy."""
         if sum(map(len, self._waiting.values())) < MAX_WAITING:
             return None
         own = self._count(party)
-        largest = max(self._waiting, key=self._count)
-        if self._count(largest) <= own + 1:
+        largest = max(self._waiting, key=lambda each: (self._count(each), -each.rank))
+        if (self._count(largest), -largest.rank) <= (own + 1, -party.rank):
             raise self._busy_error(f"{own} of them are yours")
-        # At least one is left of those of this caller.
-        return self._waiting[largest].pop()
+        displaced = self._waiting[largest].pop()
+        if not self._waiting[largest]:
+            del self._waiting[largest]
+        return displaced
 
-    def _count(self, party: str) -> int:
+    def _count(self, party: Party) -> int:
         return len(self._waiting.get(party, ()))
 
     def _add_turn(self) -> None:

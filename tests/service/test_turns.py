@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from gateway.errors import Busy
+from gateway.model import Caller, Origin, Party
+from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.service.turns import MAX_WAITING as PLACES
 from gateway.service.turns import Turns
+
+CAMERA, NAMELESS, LOGIN = (
+    Origin(caller=caller, sender="192.0.2.1").party.rank
+    for caller in (camera_caller("porch"), REST_CALLER, Caller("rest", "phone", "viewer"))
+)
 
 
 class Queue:
@@ -23,10 +32,10 @@ class Queue:
         self._go = threading.Event()
         self.executor.submit(self._go.wait, 30)
 
-    def ask(self, party: str) -> Future[str]:
-        return self.turns.submit(party, lambda: self._run(party))
+    def ask(self, name: str, rank: int = LOGIN) -> Future[str]:
+        return self.turns.submit(Party(name, rank), lambda: self._run(name))
 
-    def ask_for_a_running_operation(self, party: str) -> Future[str]:
+    def ask_for_a_running_operation(self, name: str) -> Future[str]:
         """Return the future of an operation that has begun, and ends after ``release``."""
         started, former = threading.Event(), self._go
         self._go = threading.Event()
@@ -34,16 +43,16 @@ class Queue:
         def run() -> str:
             started.set()
             self._go.wait(30)
-            return self._run(party)
+            return self._run(name)
 
-        running = self.turns.submit(party, run)
+        running = self.turns.submit(Party(name, LOGIN), run)
         former.set()
         assert started.wait(30)
         return running
 
-    def _run(self, party: str) -> str:
-        self.done.append(party)
-        return party
+    def _run(self, name: str) -> str:
+        self.done.append(name)
+        return name
 
     def release(self) -> None:
         self._go.set()
@@ -114,6 +123,46 @@ def test_caller_with_a_running_operation_and_others_lose_no_turn(queue: Queue, w
         assert queue.ask("phone").result(30) == "phone"
 
 
+@pytest.mark.parametrize(("crowd", "newcomer"), [(CAMERA, NAMELESS), (CAMERA, LOGIN), (NAMELESS, LOGIN)])
+def test_crowd_of_cameras_or_addresses_does_not_lock_out_a_caller_that_is_known_better(
+    queue: Queue, crowd: int, newcomer: int
+) -> None:
+    """Regression: twelve names of cameras, which anybody may make up on an open broker, locked out an administrator."""
+    crowded = [queue.ask(f"crowd {n}", crowd) for n in range(PLACES)]
+    first, second = queue.ask("admin", newcomer), queue.ask("tablet", newcomer)
+    # Nobody of the crowd gets a place back.
+    for name in ("crowd 0", "crowd 99"):
+        with pytest.raises(Busy):
+            queue.ask(name, crowd)
+    queue.release()
+    assert errors([first, second]) == [None, None]
+    assert errors(crowded).count(Busy) == 2
+    assert queue.ask("admin", newcomer).result(30) == "admin"
+
+
+def test_known_caller_that_floods_leaves_places_to_cameras_and_addresses(queue: Queue) -> None:
+    flood = [queue.ask("phone") for _ in range(PLACES)]
+    others = [queue.ask(f"camera {n}", CAMERA) for n in range(PLACES - 2)]
+    # The flooding caller has two then, and each camera has one.
+    with pytest.raises(Busy):
+        queue.ask("phone")
+    queue.release()
+    assert errors([*flood[:2], *others]) == [None] * PLACES
+
+
+def test_every_operation_ends_whatever_callers_ask(queue: Queue) -> None:
+    choose = random.Random(1)
+    asked: list[Future[str]] = []
+    for n in range(2_000):
+        name, rank = f"caller {choose.randrange(20)}", choose.choice([CAMERA, NAMELESS, LOGIN])
+        with suppress(Busy):
+            asked.append(queue.ask(f"{rank} {name}", rank))
+        if n == 1_000:
+            queue.release()
+    assert {*errors(asked)} == {None, Busy}
+    assert len(queue.done) == errors(asked).count(None)
+
+
 def test_operation_that_was_cancelled_can_lose_its_place(queue: Queue) -> None:
     """Regression: the caller that needed the place got an error of the gateway."""
     flood = [queue.ask("phone") for _ in range(PLACES)]
@@ -144,7 +193,7 @@ def test_error_of_an_operation_reaches_its_caller_and_frees_the_place(queue: Que
     def fail() -> str:
         raise KeyError("a bug")
 
-    failed = [queue.turns.submit("phone", fail) for _ in range(PLACES)]
+    failed = [queue.turns.submit(Party("phone", LOGIN), fail) for _ in range(PLACES)]
     queue.release()
     assert errors(failed) == [KeyError] * PLACES
     assert queue.ask("phone").result(30) == "phone"
