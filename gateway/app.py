@@ -37,7 +37,7 @@ from gateway.rest.events.wiring import Events
 from gateway.rest.wiring import create_rest, needs_token
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
-from gateway.service.gateway_info import broker_address, describe_gateway, read_disk
+from gateway.service.gateway_info import DataDisk, broker_address, describe_gateway
 from gateway.service.live_notes import LiveNotes
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import policy_of
@@ -55,7 +55,7 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         engine = prepare_engine(settings)
-        self._settings = settings
+        self._settings, self._disk = settings, DataDisk(settings.data)
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
         self.metrics = Metrics(settings.configured_cameras)
@@ -222,7 +222,7 @@ class Gateway:
             unknowns=self.people.groups.waiting,
             warnings=self._warnings(),
             audit_head=self.people.audit.head,
-            disk=read_disk(self._settings.data),
+            disk=self._disk.read(),
             address=broker_address(self._settings.mqtt),
         )
 

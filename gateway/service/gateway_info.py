@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.config import MqttSettings, Settings
-from gateway.contract.health import BridgeInfoDocument, LimitsDocument
+from gateway.contract.health import FREE_STEP_BYTES, BridgeInfoDocument, LimitsDocument
 from gateway.model.health import BrokerAddress, Disk
 from gateway.vision.engines.model_files import digests
 from gateway.vision.engines.recogniser import recogniser_digest
@@ -46,10 +46,28 @@ def broker_address(mqtt: MqttSettings) -> BrokerAddress:
     return BrokerAddress(mqtt.host, mqtt.port, mqtt.base, mqtt.tls.enabled)
 
 
-def read_disk(folder: Path) -> Disk | None:
-    """Return the disk of a folder, or None if the folder cannot be reached now."""
-    try:
-        usage = shutil.disk_usage(folder)
-    except OSError:
-        return None
-    return Disk(usage.free, usage.total)
+class DataDisk:
+    """The disk of the data folder. A few bytes more or less are no change of it, wherever its free bytes are.
+
+    The health is announced after each change. So a disk whose free bytes swing around a step, or around the limit for
+    ``low``, must not look different each time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last: Disk | None = None
+
+    def read(self) -> Disk | None:
+        """Return the disk, or None if the folder cannot be reached now. Any thread may call this."""
+        try:
+            usage = shutil.disk_usage(self._folder)
+        except OSError:
+            return None
+        return self.follow(Disk(usage.free, usage.total))
+
+    def follow(self, disk: Disk) -> Disk:
+        """Return the disk as it was before, until its free bytes differ by a step of the health document."""
+        last = self._last
+        if last is None or last.total != disk.total or abs(last.free - disk.free) >= FREE_STEP_BYTES:
+            self._last = last = disk
+        return last
