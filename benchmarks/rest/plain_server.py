@@ -18,8 +18,12 @@ import face_recognition
 import numpy as np
 from flask import Flask, request
 from numpy.typing import NDArray
+from PIL import ImageFile
 
 from benchmarks.rest.setup import KNOWN_FACES
+
+# The import of face_recognition makes Pillow accept truncated pictures in the whole process, which tests share.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 MAX_DISTANCE = 0.6
 """The default tolerance of face_recognition."""

@@ -34,6 +34,7 @@ def connected_to_broker(
     _check_reachable(settings)
     connection = Reconnector(settings, lambda: spec, Metrics(), on_up=on_up, on_message=on_message)
     log = logging.getLogger("gateway.mqtt")
+    level = log.level
     # Errors of the first try are printed once, by the command.
     log.setLevel(logging.CRITICAL)
     try:
@@ -43,6 +44,7 @@ def connected_to_broker(
         yield
     finally:
         connection.stop()
+        log.setLevel(level)
 
 
 def _check_reachable(settings: MqttSettings) -> None:

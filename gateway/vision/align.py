@@ -72,7 +72,7 @@ def align(picture: Picture, face: Detection, predictor: LandmarkPredictor, score
         return AlignedFace(seen.points, turns, upright=False)
     if seen.movement < MIN_DOUBTFUL_MOVEMENT:
         return AlignedFace(seen.points, turns)
-    return _try_directions(picture, face.box, predictor, scorer)
+    return _try_directions(picture, face.box, predictor, scorer, None if face.roll is None else turns)
 
 
 def make_upright(picture: Picture, mounting: Mounting) -> Picture:
@@ -134,14 +134,22 @@ def turned_part(picture: Picture, box: Box, turns: int) -> TurnedPart:
     return TurnedPart(around.clipped_to(picture.shape[1], picture.shape[0]), turns)
 
 
-def _try_directions(picture: Picture, box: Box, predictor: LandmarkPredictor, scorer: UprightScorer) -> AlignedFace:
-    """Examine the face in all four directions, and return its points in the best one."""
+def _try_directions(
+    picture: Picture, box: Box, predictor: LandmarkPredictor, scorer: UprightScorer, expected: int | None
+) -> AlignedFace:
+    """Examine the face in all four directions, and return its points in the best one.
+
+    ``expected``: the quarter turns by the roll of the detection, if it is known.
+    """
     seen = [_turned_to(picture, box, turns, predictor) for turns in range(4)]
     points, movements = [each.points for each in seen], [each.movement for each in seen]
     scores = scorer.score_upright([cut_chip(picture, each, TILE_SIDE_PX, _TILE_PADDING) for each in points])
     best = int(np.argmax(np.subtract(scores, movements)))
     # A rotation needs better evidence than none: the score of wrong rotations was at least 0.21 below the movement.
     proved = best == 0 or scores[best] >= movements[best]
+    # For some boxes the points of an upright face jump by more than the box is shifted. Then the roll decides.
+    if not proved and expected is not None:
+        best, proved = expected, True
     return AlignedFace(points[best], best, proved and scores[best] >= MIN_UPRIGHT_SCORE)
 
 

@@ -334,6 +334,13 @@ def test_open_broker_is_found_unless_it_is_trusted(broker: Broker, tmp_path: Pat
     assert not to_do(check_broker(small_settings(tmp_path / "data", broker, mqtt={"trust_broker": True})))
 
 
+def test_check_of_the_broker_leaves_the_levels_of_the_log(broker: Broker, tmp_path: Path) -> None:
+    """Regression: INFO lines of the MQTT interface were missing in the log of the rest of the process."""
+    before = logging.getLogger("gateway.mqtt").level
+    list(check_broker(small_settings(tmp_path / "data", broker)))
+    assert logging.getLogger("gateway.mqtt").level == before
+
+
 @needs_mosquitto
 def test_broker_with_the_shipped_files_is_good(tmp_path: Path) -> None:
     with secure_broker_running(tmp_path, []) as secure:

@@ -126,6 +126,16 @@ def test_face_is_recognised_at_any_rotation(facegate: Engine, name: str, degrees
     assert is_same_person(upright, found)
 
 
+def test_roll_of_the_detection_decides_if_no_direction_is_proved(facegate: Engine) -> None:
+    """Regression: a good face was refused, because its points jumped for a box one pixel lower."""
+    picture, box = head_of("stranger_1"), Box(74, 83, 243, 252)
+    known, unknown = (
+        align(picture, Detection(box, 1.0, roll=roll), facegate.predictor_5, facegate.detector) for roll in (4.3, None)
+    )
+    assert (known.turns, known.upright) == (0, True)
+    assert not unknown.upright
+
+
 @quarter_turns
 def test_align_finds_the_same_pixels_of_a_rotated_face(facegate: Engine, turns: int) -> None:
     picture = head_of("obama_1")

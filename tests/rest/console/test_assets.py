@@ -13,7 +13,7 @@ from tests.rest.access.examples import Site, code_of
 
 SCRIPTS = sorted(FILES.rglob("*.js"))
 
-VIEWS = {"live", "people", "strangers", "sightings", "try", "health", "tokens"}
+VIEWS = {"live", "people", "strangers", "sightings", "try", "health", "audit", "tokens"}
 
 
 @pytest.fixture
