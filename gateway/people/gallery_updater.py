@@ -33,7 +33,8 @@ class GalleryUpdater:
         self.warnings: tuple[str, ...] = ()
         """Warnings about people that need a user's attention, after the last refresh."""
         self.removal_count = 0
-        """Number that grows when people were removed, by any process."""
+        """Number that grows when people were removed, by any process. From then on nothing here names them."""
+        self._has_removed = False
         self.refresh()
 
     def refresh(self) -> None:
@@ -44,10 +45,15 @@ class GalleryUpdater:
         self._store.audit.flush()
         self._store.keys.destroy_erased()
         with self._refreshing:
-            while self._store.faces.revision() != self._revision:
-                self._apply_changes()
-            self._review.review_next_block()
-            self.warnings = (*self._review.warnings, *self._name_warnings)
+            try:
+                while self._store.faces.revision() != self._revision:
+                    self._apply_changes()
+                self._review.review_next_block()
+                self.warnings = (*self._review.warnings, *self._name_warnings)
+            finally:
+                # Last, so that nobody reads the new number beside an old warning.
+                self.removal_count += self._has_removed
+                self._has_removed = False
 
     def warnings_about(self, *slugs: str) -> list[str]:
         """Return the sentences about these people after the last refresh, at most MAX_WARNINGS, each once."""
@@ -64,7 +70,7 @@ class GalleryUpdater:
         changes = self._store.faces.changes(self._revision, self._recipe)
         self._gallery.apply(changes)
         self._review.mark_changed(person.slug for person in changes.snapshot.people)
-        self.removal_count += bool(changes.removed_keys)
+        self._has_removed |= bool(changes.removed_keys)
         self._revision = changes.revision
         self._warn_of_size()
         self._name_warnings = self._store.status.find_name_warnings()

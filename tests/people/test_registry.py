@@ -191,6 +191,24 @@ def test_lookalikes_are_reported_until_one_is_removed(env: PeopleEnvironment) ->
     assert env.updater.warnings == ()
 
 
+def test_removal_is_counted_after_the_warnings_have_changed(
+    env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a reader would take a warning that names the removed person for a new one."""
+    assert warned(env)
+    before, counts = env.updater.removal_count, list[tuple[int, bool]]()
+    find = env.people.store.status.find_name_warnings
+
+    def find_and_note() -> list[str]:
+        counts.append((env.updater.removal_count, bool(env.updater.warnings)))
+        return find()
+
+    monkeypatch.setattr(env.people.store.status, "find_name_warnings", find_and_note)
+    env.registry.remove("ali", REST_CALLER)
+    assert counts == [(before, True)]
+    assert (env.updater.removal_count, env.updater.warnings) == (before + 1, ())
+
+
 @pytest.mark.parametrize(("accused", "shown"), [("alice", "d"), ("ali", "a")])
 def test_lookalikes_with_a_counter_example_are_not_reported(env: PeopleEnvironment, accused: str, shown: str) -> None:
     """Twins are an example."""

@@ -26,7 +26,8 @@ CHECK_INTERVAL_S = 5.0
 class StateFeed:
     """The thread that adds a state when it has changed, and ends streams that are not allowed any more.
 
-    ``states``: functions that return the documents of states.
+    ``states``: functions that return the documents of states. ``count_removals``: returns a number that grows when
+    people were removed.
     """
 
     def __init__(
@@ -34,10 +35,12 @@ class StateFeed:
         hub: EventHub,
         streams: EventStreams,
         states: Mapping[EventKind, Callable[[], WireModel]],
+        count_removals: Callable[[], int],
     ) -> None:
         self._hub = hub
         self._streams = streams
         self._states = states
+        self._count_removals = count_removals
         self._checked_at = -math.inf
         self._last: dict[EventKind, WireModel] = {}
         self._stopping = False
@@ -55,11 +58,17 @@ class StateFeed:
     def look(self) -> None:
         """Add the states that have changed, and forget people who are not enrolled any more."""
         for kind, read in self._states.items():
+            # Before reading: a document that is made during a removal may name the removed person, as in a warning.
+            removals = self._count_removals()
             document = read()
             if self._last.get(kind) != document or not self._hub.has_state(kind):
                 self._last[kind] = document
-                self._hub.set_state(kind, partial(_identity, document))
+                self._hub.set_state(kind, partial(_identity, document), is_valid=partial(self._is_valid, removals))
         self._hub.forget_removed()
+
+    def _is_valid(self, removals: int) -> bool:
+        """Return whether nobody was removed since there were so many removals."""
+        return self._count_removals() == removals
 
     def _look_and_check(self) -> None:
         self.look()

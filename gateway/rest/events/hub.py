@@ -29,13 +29,17 @@ WATCHED_KINDS: frozenset[EventKind] = frozenset({"result", "people", "unknowns",
 _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
 
+def _always() -> bool:
+    return True
+
+
 FindName = Callable[[str], str | None]
 """Returns the present name of a person, by the id, or None if nobody with this id is enrolled."""
 
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """An event. ``people``: the ids of the people that it names."""
+    """An event. ``people``: the ids of the people that it names. ``is_valid``: whether a client may still get it."""
 
     number: int
     kind: EventKind
@@ -43,16 +47,18 @@ class Entry:
     people: frozenset[str]
     _write: Callable[[], WireModel]
     _find_name: FindName
+    is_valid: Callable[[], bool] = _always
     _names: Mapping[str, str] = field(default_factory=dict)
     _data: bytes | None = field(default=None)
 
     def data(self) -> bytes | None:
-        """Return the document with the present names. Return None if it names a person who is not enrolled any more.
+        """Return the document with the present names. Return None if it names a person who is not enrolled any more,
+        or is not valid any more.
 
         It is written when the first client reads it, and again after a person got another name.
         """
         names = {slug: name for slug in self.people if (name := self._find_name(slug)) is not None}
-        if len(names) < len(self.people):
+        if len(names) < len(self.people) or not self.is_valid():
             return None
         if self._data is None or names != self._names:
             self._names, self._data = names, dump(use_names(self._write().document(), names))
@@ -110,11 +116,15 @@ class EventHub:
         write: Callable[[], WireModel],
         camera: str | None = None,
         people: Collection[str] = (),
+        is_valid: Callable[[], bool] = _always,
     ) -> None:
-        """Add the newest version of a state, which replaces the one before."""
+        """Add the newest version of a state, which replaces the one before.
+
+        ``is_valid``: returns whether a client may still get it; for documents that may name anybody.
+        """
         with self._lock:
             key = (kind, camera)
-            self._states[key] = self._entry(kind, write, camera, people)
+            self._states[key] = self._entry(kind, write, camera, people, is_valid)
             self._states.move_to_end(key)
             if len(self._states) > MAX_STATES:
                 self._states.popitem(last=False)
@@ -138,15 +148,15 @@ class EventHub:
                 self._drop(lambda each: each.kind in WATCHED_KINDS)
 
     def has_state(self, kind: EventKind) -> bool:
-        """Return whether there is a state of the gateway as a whole of this kind."""
+        """Return whether there is a state of the gateway as a whole of this kind, which is valid."""
         with self._lock:
-            return (kind, None) in self._states
+            found = self._states.get((kind, None))
+            return found is not None and found.is_valid()
 
     def forget_person(self, slug: str) -> None:
-        """Drop every event that names a person, and every one that may."""
+        """Drop every event that names a person."""
         with self._lock:
-            # Warnings may name anybody.
-            self._drop(lambda each: slug in each.people or each.kind == "health")
+            self._drop(lambda each: slug in each.people)
 
     def forget_removed(self) -> None:
         """Drop every event that names a person who is not enrolled any more."""
@@ -189,10 +199,15 @@ class EventHub:
         self._log = deque(each for each in self._log if not is_dropped(each))
 
     def _entry(
-        self, kind: EventKind, write: Callable[[], WireModel], camera: str | None, people: Collection[str]
+        self,
+        kind: EventKind,
+        write: Callable[[], WireModel],
+        camera: str | None,
+        people: Collection[str],
+        is_valid: Callable[[], bool] = _always,
     ) -> Entry:
         self._number += 1
-        return Entry(self._number, kind, camera, frozenset(people), write, self._find_name)
+        return Entry(self._number, kind, camera, frozenset(people), write, self._find_name, is_valid)
 
 
 def _after(position: int, entries: Collection[Entry]) -> Iterator[Entry]:

@@ -38,6 +38,7 @@ class Events:
                 "unknowns": lambda: _unknowns(people.groups),
                 "health": lambda: write_health(health()),
             },
+            lambda: people.updater.removal_count,
         )
 
     def start(self) -> None:

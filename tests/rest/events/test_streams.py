@@ -44,7 +44,7 @@ class Site:
         self.hub = EventHub(self.names.get)
         self.streams = EventStreams(self.hub, settings.event_streams)
         self.people = PeopleEventDocument(known=2, revision=1)
-        self.feed = StateFeed(self.hub, self.streams, {"people": lambda: self.people})
+        self.feed = StateFeed(self.hub, self.streams, {"people": lambda: self.people}, lambda: 0)
         metrics, limits = Metrics(), LimitSettings()
         access = Access(settings, self.tokens, metrics)
         app = create_app(_refuse, lambda: HEALTH, metrics, limits, access=access, streams=self.streams)
@@ -314,7 +314,7 @@ def test_states_are_read_only_while_a_client_listens(tmp_path: Path) -> None:
         reads.release()
         return PeopleEventDocument(known=1, revision=1)
 
-    feed = StateFeed(hub, streams, {"people": read})
+    feed = StateFeed(hub, streams, {"people": read}, lambda: 0)
     feed.start()
     try:
         assert not reads.acquire(timeout=0.1)
