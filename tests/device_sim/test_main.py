@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 
 from device_sim.__main__ import main
 from device_sim.pictures import FRAMES
-from gateway.app import Gateway
-from tests.support import Broker, free_port, holds_in_any_try
+from gateway.app import Gateway, running
+from tests.conftest import settings
+from tests.support import Broker, free_port, holds_in_any_try, wait_for
 
 
 def simulate(*arguments: object) -> Result:
@@ -36,10 +37,14 @@ def test_stream_gets_names(gateway: Gateway, broker: Broker) -> None:
     assert holds_in_any_try(each_is_answered)
 
 
-def test_stream_that_is_too_fast_counts_dropped_frames(gateway: Gateway, broker: Broker) -> None:
+def test_stream_that_is_too_fast_counts_dropped_frames(tmp_path: Path, broker: Broker) -> None:
     # With QoS 0 the broker drops frames itself while the gateway reads slowly, and then nobody counts them.
-    stream = ["--name", "fast", "--rate", 300, "--seconds", 2, "--qos", 1]
-    found = summary(simulate("--port", broker.port, *stream, "--json"))
+    stream = ["--base", "fast", "--name", "fast", "--rate", 300, "--seconds", 2, "--qos", 1]
+    # By default a frame like the one before it gets no answer, and then nobody counts those that it replaced.
+    each = {"mqtt": {"base": "fast"}, "live": {"unchanged_answer_s": 0}}
+    with running(settings(tmp_path / "data", broker, **each)) as gateway:
+        wait_for(lambda: gateway.health().ready)
+        found = summary(simulate("--port", broker.port, *stream, "--json"))
     assert found["dropped"] > 0
     assert found["sent"] == found["answered"] + found["dropped"]
     assert (found["lost"], found["unmatched"]) == (0, 0)
