@@ -40,7 +40,7 @@ test-homeassistant: setup ## Run the tests of Home Assistant, with a real one if
 test-console: setup ## Run the tests of the console in a headless Chromium; SCREENSHOTS=DIR saves pictures of the views
 	@$(PYTHON_IN_VENV) -m pytest -m "" tests/console $(ARGS)
 
-quick: setup ## Run the tests that need no broker, no workers and no networks (under a minute)
+quick: setup ## Run the tests that need no broker, no workers and no networks (a minute and a half)
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "not slow and not extra" $(ARGS)
 
 quick-all: setup ## Run the tests of `make quick` on Python 3.10 and 3.13, where these are installed
