@@ -24,8 +24,9 @@ BATCH = 1_000
 """Inputs between two good requests."""
 RESTART_BATCHES = 10
 """Batches between two restarts of the broker, after which the gateway gets the retained messages."""
-CAMERAS, HTTP_CLIENTS = 10, 8
-"""Senders that work at the same time, beside one administrator. Together they never fill the queue of the gateway."""
+CAMERAS, HTTP_CLIENTS = 6, 5
+"""Senders that work at the same time, beside one administrator. Together they never fill a queue of the gateway: 12
+operations on people may wait."""
 WARM_UP = 12
 """Good requests before the first measurement, so that each worker process has made its buffers."""
 MAX_KEPT_MB = 16.0
