@@ -57,7 +57,7 @@ class Connection:
             if self.is_shut:
                 raise Disconnected
             await awaited
-            # It may have ended in the same moment.
+            # The connection may have ended in the same moment.
             if self.is_shut:
                 raise Disconnected
         finally:
