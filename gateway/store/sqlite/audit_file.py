@@ -171,7 +171,7 @@ class AuditFile:
             log.info("creating a new audit: %s", self._path)
             self._path.touch(0o600)
         with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
-            prepare(db, self._key_path)
+            prepare(db, self._path, self._key_path)
             yield db
 
     def _check(self) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 from gateway.store.sqlite.audit_chain import CHAIN_START, create_key, line_code, read_key
+from gateway.store.sqlite.newer_files import newer_file_message
 
 VERSION = 2
+
+UPGRADE_COPIES = "audit-before-version-*.sqlite"
+"""The names of the copies in ``backups`` that are made before the file is upgraded."""
 
 # SQLite stores the comments within the statements in the file, where they explain it to other programs.
 _VERSION_1 = """
@@ -57,17 +63,35 @@ _COVERED = (
 )
 
 
-def prepare(db: sqlite3.Connection, key_path: Path) -> None:
-    """Create the tables of a new file, or upgrade an older file. Raise sqlite3.Error, or OSError about the key."""
+def prepare(db: sqlite3.Connection, path: Path, key_path: Path) -> None:
+    """Create the tables of a new file, or upgrade an older file, after a copy of it was made in ``backups``.
+
+    Raise sqlite3.Error, or OSError about the key or the copy.
+    """
     if (version := _version(db)) == VERSION:
         return
     if version > VERSION:
-        raise sqlite3.OperationalError("it was written by a newer version")
+        raise sqlite3.OperationalError(newer_file_message(path, version, VERSION))
     with db:
         db.execute("BEGIN IMMEDIATE")
         # Another process may have done it meanwhile.
         if (version := _version(db)) < VERSION:
+            if version:
+                _copy(path)
             _upgrade(db, version, key_path)
+
+
+def _copy(path: Path) -> None:
+    backups = path.parent / "backups"
+    backups.mkdir(mode=0o700, exist_ok=True)
+    name = UPGRADE_COPIES.replace("*", f"{VERSION}-{time.strftime('%Y%m%d-%H%M%S')}")
+    new = backups / f"{name}.new"
+    new.unlink(missing_ok=True)
+    new.touch(0o600)
+    # A connection within a transaction, as that of the upgrade is, cannot be copied from.
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(new)) as target:
+        source.backup(target)
+    new.replace(backups / name)
 
 
 def _version(db: sqlite3.Connection) -> int:

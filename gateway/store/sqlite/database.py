@@ -17,7 +17,8 @@ from gateway.errors import GatewayError
 from gateway.files.ownership import permission_hint
 from gateway.model.names import name_key
 from gateway.store.sqlite import schema
-from gateway.store.sqlite.store_errors import IntactStoreError, store_unusable_error
+from gateway.store.sqlite.newer_files import NewerFileError, newer_file_message
+from gateway.store.sqlite.store_errors import store_unusable_error
 
 LOCK_TIMEOUT_S = 10
 """The time to wait for another process that is writing."""
@@ -41,11 +42,19 @@ class Participant(Protocol):
 class Database:
     """An SQLite file. Several threads may share the object, and several processes the file."""
 
-    def __init__(self, path: Path, backups: Path | None = None, *, participant: Participant | None = None) -> None:
-        """Open the file, or create it. Raise StartError if it cannot be used.
+    def __init__(
+        self,
+        path: Path,
+        backups: Path | None = None,
+        *,
+        participant: Participant | None = None,
+        may_be_newer: bool = False,
+    ) -> None:
+        """Open the file, or create it. Raise StartError if it cannot be used, NewerFileError if it is newer.
 
         ``backups``: the folder for a copy of the file before an upgrade to a new version; created if it is missing.
-        ``participant``: another file that takes part in the transactions.
+        ``participant``: another file that takes part in the transactions. ``may_be_newer``: also open a file of a newer
+        version, of which only the tables and columns are used that this version knows.
         """
         self.path = path
         self._lock = threading.RLock()
@@ -67,7 +76,7 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise store_unusable_error(path, error) from None
         try:
-            self._prepare(backups or path.parent / "backups")
+            self._prepare(backups or path.parent / "backups", may_be_newer)
         # ValueError: text that is not UTF-8
         except (sqlite3.Error, OSError, ValueError, GatewayError) as error:
             self._db.close()
@@ -172,15 +181,15 @@ class Database:
         with _copy_errors(to):
             new.replace(to)
 
-    def _prepare(self, backups: Path) -> None:
+    def _prepare(self, backups: Path, may_be_newer: bool) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             self._db.execute(f"PRAGMA {pragma}")
         (damage,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if damage != "ok":
             raise sqlite3.DatabaseError("it is damaged")
         version = self._version()
-        if version > schema.VERSION:
-            raise IntactStoreError("it was written by a newer version: use that version of Facegate, or a newer one")
+        if version > schema.VERSION and not may_be_newer:
+            raise NewerFileError(newer_file_message(self.path, version, schema.VERSION))
         if version < schema.VERSION:
             self._upgrade(backups)
 

@@ -18,6 +18,7 @@ from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
 from gateway.files.ownership import chown_command, user_name
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S
+from gateway.store.sqlite.newer_files import NewerFileError, newer_file_message
 
 KEY_FILE = "keys.sqlite"
 """The name of the file, in the data folder and beside backups."""
@@ -144,6 +145,8 @@ class KeyFile:
             with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
                 db.execute("PRAGMA secure_delete = ON")
                 (version,) = db.execute("PRAGMA user_version").fetchone()
+                if version > VERSION:
+                    raise NewerFileError(newer_file_message(self.path, version, VERSION))
                 if version != VERSION:
                     raise sqlite3.OperationalError(f"it has the version {version}, and {VERSION} was expected")
                 yield db

@@ -10,6 +10,8 @@ from gateway.store.protocols import Store
 from gateway.store.sqlite import restore
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.backups import STORE_FILE
+from gateway.store.sqlite.formats import check_formats
+from gateway.store.sqlite.newer_files import record_version
 from gateway.store.sqlite.store import SqliteStore
 from gateway.store.sqlite.store_errors import store_unusable_error
 
@@ -35,10 +37,17 @@ def open_store(data: Path, cipher: Cipher, limits: PeopleLimits, *, may_encrypt:
 
     ``may_encrypt``: whether a store with people may be encrypted now, with its first key.
     """
+    check_formats(data)
     audit = AuditFile(data / AUDIT_FILE)
-    return SqliteStore(path_of_store(data), cipher, may_encrypt=may_encrypt, audit=audit, limits=limits)
+    store = SqliteStore(path_of_store(data), cipher, may_encrypt=may_encrypt, audit=audit, limits=limits)
+    record_version(data)
+    return store
 
 
 def restore_backup(backup: Path, data: Path, cipher: Cipher) -> Path | None:
-    """Replace the store by a backup, as ``restore.restore`` does. Return the copy of the replaced store."""
+    """Replace the store by a backup, as ``restore.restore`` does. Return the copy of the replaced store.
+
+    The store that is replaced may be of a newer version. Raise StartError.
+    """
+    check_formats(data, without=[STORE_FILE])
     return restore.restore(backup, path_of_store(data), cipher, AuditFile(data / AUDIT_FILE))

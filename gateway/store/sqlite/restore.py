@@ -13,6 +13,7 @@ from gateway.files.ownership import permission_hint
 from gateway.model.caller import CLI_CALLER
 from gateway.store.audit_records import AuditHead
 from gateway.store.cipher import Cipher
+from gateway.store.sqlite import schema
 from gateway.store.sqlite.audit_file import AuditFile, known_head
 from gateway.store.sqlite.backup_files import delete
 from gateway.store.sqlite.backups import BackupFolder
@@ -20,6 +21,7 @@ from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
+from gateway.store.sqlite.newer_files import read_format
 from gateway.store.sqlite.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -90,6 +92,8 @@ def adopt_keys(backup: Path, path: Path, cipher: Cipher) -> None:
 
 def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditFile) -> Path:
     """Copy the current store. Repeat its erasures in the restored store. Return the copy."""
+    if read_format(path) > schema.VERSION:
+        return _set_newer_aside(path, restored)
     try:
         with closing(SqliteStore(path, cipher, audit=audit)) as store:
             apply_erasures(restored.database, read_erasures(store.database))
@@ -100,3 +104,13 @@ def _set_aside(path: Path, restored: SqliteStore, cipher: Cipher, audit: AuditFi
         log.warning("the store cannot be read, and is renamed to %s: people erased since the backup may be back", aside)
         path.replace(aside)
         return aside
+
+
+def _set_newer_aside(path: Path, restored: SqliteStore) -> Path:
+    """Do the same for a store of a newer version. Raise GatewayError if its erasures cannot be read."""
+    to = BackupFolder(path.parent / "backups").free_path()
+    with closing(Database(path, may_be_newer=True)) as newer:
+        apply_erasures(restored.database, read_erasures(newer))
+        to.parent.mkdir(mode=0o700, exist_ok=True)
+        newer.copy(to)
+    return to

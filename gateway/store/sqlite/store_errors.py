@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.errors import StartError
+from gateway.store.sqlite.newer_files import NewerFileError
 
 
 class IntactStoreError(ValueError):
@@ -17,6 +18,8 @@ _DISK_WORDS = ("locked", "readonly", "read-only", "unable to open", "full", "I/O
 
 def store_unusable_error(path: Path, error: Exception) -> StartError:
     """Return the error for a store that cannot be opened, with the reason and what to do."""
+    if isinstance(error, NewerFileError):
+        return error
     return StartError(f"The people store {path} cannot be used ({error}){_advice(error)}")
 
 

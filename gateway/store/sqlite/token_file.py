@@ -13,6 +13,7 @@ from gateway.errors import BadRequest, GatewayError
 from gateway.files.closed_folders import exists
 from gateway.files.ownership import permission_hint
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Row
+from gateway.store.sqlite.newer_files import newer_file_message
 from gateway.store.tokens import Token, check_new_token, unknown_token_error
 
 ACCESS_FILE = "access.sqlite"
@@ -114,7 +115,7 @@ class SqliteTokens:
             with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
                 (version,) = db.execute("PRAGMA user_version").fetchone()
                 if version > VERSION:
-                    raise sqlite3.OperationalError("it was written by a newer version of Facegate")
+                    raise sqlite3.OperationalError(newer_file_message(self._path, version, VERSION))
                 if version < VERSION:
                     db.executescript(_TABLE)
                 yield db

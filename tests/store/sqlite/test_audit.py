@@ -340,7 +340,7 @@ def test_audit_of_a_newer_version_is_not_changed(tmp_path: Path) -> None:
         enrol(store, "Alice")
         store.audit.flush()
     assert (tmp_path / AUDIT_FILE).read_bytes() == content
-    assert "newer version" in audit.warnings[0]
+    assert "newer Facegate" in audit.warnings[0]
 
 
 def test_two_processes_share_one_audit(tmp_path: Path) -> None:

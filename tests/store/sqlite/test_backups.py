@@ -246,7 +246,7 @@ def test_backup_of_a_newer_version_is_refused(env: PeopleEnvironment) -> None:
     with closing(sqlite3.connect(backup)) as db:
         db.execute("PRAGMA user_version = 99")
     path = close(env)
-    with pytest.raises(StartError, match="newer version"):
+    with pytest.raises(StartError, match="newer Facegate"):
         restore(backup, path, PLAIN)
     assert found_people(path) == {"alice": True, "bob": True}
 

@@ -201,7 +201,7 @@ def test_newer_version_is_refused_by_name(path: Path) -> None:
         put(database, "a")
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
-    with pytest.raises(StartError, match=r"people\.sqlite cannot be used .*newer version"):
+    with pytest.raises(StartError, match=r"people\.sqlite was written by a newer Facegate"):
         Database(path)
     assert version_of(path) == schema.VERSION + 1
     assert list(path.parent.glob("backups/*")) == []

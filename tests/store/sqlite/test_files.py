@@ -166,7 +166,7 @@ def test_damaged_descriptor_is_refused_in_one_sentence(path: Path, value: object
 def test_newer_schema_is_refused(path: Path, intact: bytes, version: int) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(StartError, match="newer version"):
+    with pytest.raises(StartError, match="newer Facegate"):
         SqliteStore(path)
     assert version_of(path) == version
 

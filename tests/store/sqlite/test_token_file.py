@@ -72,5 +72,5 @@ def test_role_and_version_of_a_newer_gateway_let_nobody_in(tmp_path: Path) -> No
         tokens.find(b"1")
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 2")
-    with pytest.raises(GatewayError, match="newer version"):
+    with pytest.raises(GatewayError, match="newer Facegate"):
         tokens.list_tokens()
