@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.fuzz.mutated import mutated
 from tests.fuzz.targets import TARGETS
 
-EXAMPLES = 120
-"""Inputs for each parser. `make fuzz` tries many more."""
+EXAMPLES = [30, pytest.param(120, marks=pytest.mark.slow)]
+"""Inputs for each parser, of `make quick` and of `make test`. `make fuzz` tries many more."""
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -19,12 +19,13 @@ def test_parser_reads_what_it_should(name: str) -> None:
         TARGETS[name].run(seed)
 
 
+@pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("name", TARGETS)
-def test_parser_raises_only_the_errors_that_it_promises(name: str) -> None:
+def test_parser_raises_only_the_errors_that_it_promises(name: str, examples: int) -> None:
     target = TARGETS[name]
 
     # The same inputs in each run: a fault is found when its cause is committed, and not on another day.
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=ALL_CHECKS)
+    @settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=ALL_CHECKS)
     @given(st.one_of(mutated(target.seeds()), st.binary(max_size=200)))
     def check(data: bytes) -> None:
         target.run(data)
