@@ -30,29 +30,47 @@ from tests.support import (
 TESTS = Path(__file__).parent
 SLOW_PLACES = (
     "benchmarks/",
+    "cli/test_doctor.py",
+    "cli/test_main.py",
+    "cli/test_other_users.py",
+    "confinement/test_limits.py",
     "device_sim/",
     "e2e/",
+    "files/test_ownership.py",
     "mqtt/transport/test_reconnector.py",
     "people/test_calibration.py",
     "people/test_effects.py",
     "people/test_registry.py",
+    "rest/test_proxy_example.py",
     "store/sqlite/test_database.py",
-    "cli/test_doctor.py",
-    "cli/test_main.py",
-    "files/test_ownership.py",
+    "test_allocator.py",
+    "test_quick_all.py",
+    "test_setup.py",
+    "test_setup_homeassistant.py",
     "test_wheel.py",
     "vision/",
+    "workers/test_confinement.py",
     "workers/test_conversion.py",
     "workers/test_pool.py",
+    "workers/test_renewal.py",
 )
-"""Tests that start other processes, load the networks, draw plots or wait, as every test with a broker does."""
+"""Tests that start other processes, load the networks, draw plots or wait, as every test with a broker does.
+
+In other files the mark ``slow`` is at each such test.
+"""
 
 LONG_PLACES = (
     "cli/test_commands.py",
     "fuzz/test_targets.py",
+    "integrations/frigate/test_server.py",
     "integrations/inputs/test_pulled_camera.py",
+    "live/",
+    "people/folder/test_importer.py",
+    "people/test_removals.py",
     "rest/events/test_streams.py",
     "rest/test_server.py",
+    "test_architecture.py",
+    "test_docs.py",
     "workers/test_confinement.py",
 )
 """The longest files among the others. At the end, one process would still run such a file while the others wait."""

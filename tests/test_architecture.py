@@ -201,6 +201,7 @@ def test_nothing_waits_for_a_publish() -> None:
 PICTURE_LIBRARIES = {"PIL", "cv2", "dlib", "face_recognition", "openvino", "pillow_heif", "simplejpeg"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "never"),
     [

@@ -170,6 +170,7 @@ client.get("http://camera/snapshot?password=secret")
 """
 
 
+@pytest.mark.slow
 def test_requests_to_cameras_are_not_logged() -> None:
     """Regression: the log got a line for each picture of a pulled camera, with the address and its password."""
     done = subprocess.run([sys.executable, "-c", REQUEST], capture_output=True, text=True, check=True)
@@ -187,6 +188,7 @@ assert logging.getLogger().handlers == [other] and not other.filters
 """
 
 
+@pytest.mark.slow
 def test_handlers_of_others_are_not_limited() -> None:
     """Regression: after a command ran within the tests, pytest left out log lines of later tests."""
     subprocess.run([sys.executable, "-c", WITH_HANDLER], check=True)

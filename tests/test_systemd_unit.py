@@ -17,6 +17,7 @@ from tests.support import ROOT
 UNIT = (ROOT / "config" / "facegate.service").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     # The program is not installed in its final place here.
@@ -50,6 +51,7 @@ def calls_of_the_unit() -> set[str]:
     return allowed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_unit_allows_the_calls_of_a_worker_process() -> None:
     """Those that it needs, those that confine it, and those that start it."""

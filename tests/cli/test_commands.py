@@ -228,6 +228,7 @@ def test_erase_names_files_that_it_did_not_search(facegate: Facegate, data: Path
     assert archive.exists()
 
 
+@pytest.mark.slow
 def test_calibrate_with_few_people_proposes_nothing_and_draws_a_plot(facegate: Facegate, tmp_path: Path) -> None:
     file = tmp_path / "plot.png"
     output = facegate("calibrate", "--plot", str(file)).stdout
@@ -237,6 +238,7 @@ def test_calibrate_with_few_people_proposes_nothing_and_draws_a_plot(facegate: F
     assert file.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_calibrate_names_the_replaced_plot_beside_the_json(facegate: Facegate, tmp_path: Path) -> None:
     """Regression: the plot replaced any file, and nothing was printed about it."""
     file = tmp_path / "README.md"
@@ -265,7 +267,11 @@ def test_command_writes_nothing_but_regular_files(facegate: Facegate, tmp_path: 
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".new")]
 
 
-@pytest.mark.parametrize("words", COMMANDS_THAT_WRITE, ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [("people", "export"), pytest.param(("calibrate", "--plot"), marks=pytest.mark.slow), ("backup",)],
+    ids=" ".join,
+)
 def test_command_replaces_a_regular_file_where_a_link_points(
     facegate: Facegate, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
@@ -560,6 +566,7 @@ def test_lazy_command_has_the_short_help_of_the_list(name: str) -> None:
     assert command.get_short_help_str(limit=200) == LAZY_COMMANDS[name].short_help
 
 
+@pytest.mark.slow
 def test_help_imports_no_lazy_command() -> None:
     code = (
         "import sys\nfrom gateway.cli.main import main\ntry:\n    main(['--help'])\nfinally:\n    print(*sys.modules)"
@@ -611,6 +618,7 @@ def complete(*words: str) -> tuple[list[str], list[str]]:
     return [line.partition(",")[2] for line in done.stdout.splitlines()], done.stderr.split()
 
 
+@pytest.mark.slow
 def test_shell_completes_commands_without_importing_them() -> None:
     words, modules = complete("rec")
     assert words == ["recognise"]

@@ -195,6 +195,7 @@ def test_watch_prints_documents_as_json_until_sigterm(broker: Broker, client: Cl
         assert watch.end(signal.SIGTERM) == (0, "")
 
 
+@pytest.mark.slow
 def test_watch_connects_again_after_a_restart_of_the_broker(tmp_path: Path) -> None:
     with broker_running(tmp_path) as broker:
         first = Client(broker.port)
@@ -213,6 +214,7 @@ def test_watch_connects_again_after_a_restart_of_the_broker(tmp_path: Path) -> N
     assert "the connection to the broker is lost" in errors
 
 
+@pytest.mark.slow
 def test_missing_broker_is_an_error_with_advice() -> None:
     command = [sys.executable, "-m", "gateway", "watch", "--host", "127.0.0.1", "--port", str(free_port())]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -228,6 +230,7 @@ def test_absent_gateway_is_hinted_at(broker: Broker) -> None:
     assert "no gateway is known on this broker below nobody/" in done.stderr
 
 
+@pytest.mark.slow
 def test_wrong_base_is_an_error() -> None:
     command = [sys.executable, "-m", "gateway", "watch", "--base", "a b"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

@@ -40,6 +40,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or landlock_version() < 1, reason="the kernel has no Landlock")
 def test_restricted_process_reads_the_given_places_only(tmp_path: Path) -> None:
     for name in ("readable", "other"):

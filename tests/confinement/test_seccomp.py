@@ -114,6 +114,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or this_processor() is None, reason="the system has no such filter")
 def test_kernel_refuses_every_other_call() -> None:
     run = subprocess.run([sys.executable, "-c", TRY_ALL_CALLS], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -46,6 +46,7 @@ def test_path_in_an_open_folder_is_described(folder: Path, name: str, answers: t
     assert (exists(path), is_file(path), is_folder(path)) == answers
 
 
+@pytest.mark.slow
 def test_path_in_a_closed_folder_is_neither_file_nor_folder(folder: Path) -> None:
     folder.chmod(0)
     code = f"""

@@ -41,6 +41,7 @@ def test_only_the_owner_reads_the_key(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "tls").iterdir()) == ["rest-key.pem", "rest.pem"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_accepts_the_certificate_in_its_strictest_mode(tmp_path: Path) -> None:
     made = make_certificate(tmp_path, ["pi.local"])

@@ -126,6 +126,7 @@ def get(site: Site, path: str = "/") -> str:
     return requests.get(site.url + path, timeout=WAIT_S).text
 
 
+@pytest.mark.slow
 def test_flood_of_errors_waits_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(error_pace, "FREE_ERRORS", 0)
     monkeypatch.setattr(error_pace, "ERRORS_PER_S", 0.001)
@@ -188,6 +189,7 @@ def read_up_to(sock: socket.socket, size: int) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "begin",
     [b"", b"GET / HTTP/1.1\r\nHost: loc", b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"],
@@ -410,6 +412,7 @@ def test_plain_http_gets_nothing_from_a_port_with_https_but_a_log_line(
     wait_for(lambda: "its URL must begin with https://" in caplog.text)
 
 
+@pytest.mark.slow
 def test_flood_of_unfinished_handshakes_shuts_nobody_out(secure_site: Site) -> None:
     with connections(secure_site, 600, b"\x16\x03\x01") as slow:
         wait_for(lambda: sum(is_shut(sock) for sock in slow) >= len(slow) - MAX_CONNECTIONS)

@@ -27,6 +27,7 @@ def test_environment_has_no_setting_and_no_secret() -> None:
     assert "PATH" in passed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not show environments")
 @pytest.mark.usefixtures("environment")
 def test_worker_process_starts_without_secrets() -> None:

@@ -14,6 +14,7 @@ HOLDS_50_MB = "held = bytearray(b'x') * 50_000_000; print(flush=True); input()"
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system has no /proc")
 
 
+@pytest.mark.slow
 @needs_proc
 def test_resident_bytes_include_the_memory_of_the_process() -> None:
     """The test uses a separate process, because threads of other tests may allocate memory in this one."""
@@ -36,6 +37,7 @@ input()
 """
 
 
+@pytest.mark.slow
 @needs_proc
 def test_thread_count_includes_all_threads_of_the_process() -> None:
     command = [sys.executable, "-c", HAS_FOUR_THREADS]

@@ -104,6 +104,7 @@ def test_snapshots_are_live_frames_of_the_camera() -> None:
     assert server.requests[0].path == "/snap.jpg?channel=1"
 
 
+@pytest.mark.slow
 def test_snapshots_come_at_most_at_the_rate() -> None:
     gateway = Gateway()
     with http_camera(counting(snapshot)) as server, pulling(gateway, server.url, every_s=0.3):
@@ -161,6 +162,7 @@ def test_stream_that_ends_is_opened_again() -> None:
         assert camera.warning is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "kind", "reason"),
     [
@@ -206,6 +208,7 @@ def test_failure_has_one_clear_message(
     assert re.fullmatch(expected, record.getMessage())
 
 
+@pytest.mark.slow
 def test_stream_that_drips_has_a_timeout() -> None:
     def drip(handler: Handler) -> None:
         handler.begin_stream()
@@ -229,6 +232,7 @@ def test_camera_that_is_absent_is_asked_again_until_it_is_there() -> None:
             wait_for(lambda: gateway.requests and camera.warning is None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["snapshot", "mjpeg"])
 def test_camera_that_is_switched_off_is_not_asked(kind: str) -> None:
     gateway = Gateway()

@@ -309,6 +309,7 @@ def search_until_decided(gateway: FakeGateway) -> bool:
             return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "seed"), [(2, 1), (2, 2), (2, 3), (2, 4), (3, 5)])
 def test_of_gateways_that_start_together_exactly_one_serves_however_slow_each_of_them_is(
     threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, count: int, seed: int

@@ -48,6 +48,7 @@ def test_broker_without_an_acl_is_open(broker: Broker, five: bool) -> None:
     assert answer_of(broker.port, five=five) == "open"
 
 
+@pytest.mark.slow
 @needs_mosquitto
 @pytest.mark.parametrize("five", [False, True])
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_broker_with_an_acl_is_told_from_an_open_one(tmp_path: Path, five: bool,
         assert answer_of(broker.port, five=five, login="facegate") == answer
 
 
+@pytest.mark.slow
 @needs_mosquitto
 @pytest.mark.parametrize("five", [False, True])
 def test_nothing_is_known_if_the_permitted_message_does_not_come_back(

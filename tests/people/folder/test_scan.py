@@ -238,6 +238,7 @@ def test_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
         read_bounded(path, 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "expected"),
     [("c", {"Joe_Biden"}), ("d", {"Jfif", "Jpe", "family", "No_Suffix"}), ("e", set()), ("e/known_people", {None})],
