@@ -315,7 +315,7 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
     "mqtt/transport/ledger: each": "the state of a delivery, changed only here and under the lock",
     "rest/app: app.json": "Flask's JSON provider is configured by its attributes",
     "rest/access/current: g": "Flask's object for data of one request",
-    "rest/server: self._server": "a server of uvicorn stops when its attribute says so",
+    "rest/server: server": "a server of uvicorn stops when its attribute says so",
     "rest/request_id: g": "Flask's object for data of one request",
     "rest/problems: g": "Flask's object for data of one request",
     "rest/calls: g": "Flask's object for data of one request",

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.described import faults_of_answer, faults_of_chosen_reply, faults_of_message
+from tests.rest.ingress import PATH as INGRESS_PATH
 from tests.support import Client
 
 FOREIGN = ("homeassistant/", "$SYS/", "frigate")
@@ -32,7 +33,8 @@ class Watch:
 
     def see_answer(self, answer: requests.Response) -> None:
         request = answer.request
-        path = urlsplit(str(request.url)).path
+        # Behind Home Assistant the routes stand below a path.
+        path = urlsplit(str(request.url)).path.removeprefix(INGRESS_PATH)
         self.answers += 1
         found = faults_of_answer(str(request.method), path, answer.status_code, answer.headers, answer.content)
         self.faults += [f"{request.method} {path} -> {answer.status_code}: {each}" for each in found]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gateway.config.environment import CONFIG_VARIABLE, VARIABLE_PREFIX
 from gateway.config.load import load
-from gateway.config.network_sections import MqttSettings, RestSettings
+from gateway.config.network_sections import IngressSettings, MqttSettings, RestSettings
 from gateway.config.sections import (
     CameraSettings,
     DecisionSettings,
@@ -23,6 +23,7 @@ __all__ = [
     "VARIABLE_PREFIX",
     "CameraSettings",
     "DecisionSettings",
+    "IngressSettings",
     "LimitSettings",
     "MqttSettings",
     "RestSettings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -122,6 +123,33 @@ class RestTlsSettings(Section):
         return self
 
 
+class IngressSettings(Section):
+    """``rest.ingress``: the port on which Home Assistant's supervisor passes on the requests of logged-in users."""
+
+    address: str
+    host: str = "0.0.0.0"  # noqa: S104 (connections from other addresses than ``address`` are closed)
+    port: Port = 8099
+    role: UserRole = "admin"
+    users: Mapping[str, UserRole] = {}
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, address: str) -> str:
+        try:
+            return str(ip_address(address))
+        except ValueError:
+            raise ValueError(f"{address[:64]!r} is not an IP address: the supervisor has 172.30.32.2") from None
+
+    @field_validator("users")
+    @classmethod
+    def _check_users(cls, users: Mapping[str, UserRole]) -> Mapping[str, UserRole]:
+        for user in users:
+            if not user.strip() or "," in user:
+                raise ValueError(f"{user[:64]!r} is not the login of a user: it must not be empty or have a comma")
+        # Home Assistant stores logins in lower case.
+        return {user.strip().lower(): role for user, role in users.items()}
+
+
 class RestSettings(Section):
     """``rest``: the REST interface."""
 
@@ -135,6 +163,7 @@ class RestSettings(Section):
     tls: RestTlsSettings = RestTlsSettings()
     proxies: tuple[NetworkSetting, ...] = ()
     origins: tuple[str, ...] = ()
+    ingress: IngressSettings | None = None
 
     @field_validator("origins")
     @classmethod
@@ -155,3 +184,11 @@ class RestSettings(Section):
             if not HOST_NAME.fullmatch(host):
                 raise ValueError(f"{host!r} is not a host name: write the name alone, as pi.local")
         return hosts
+
+    @model_validator(mode="after")
+    def _check_ports(self) -> RestSettings:
+        if self.ingress is not None and self.ingress.port == self.port:
+            raise ValueError(
+                f"ingress.port and port are both {self.port}: give ingress a port of its own, such as 8099"
+            )
+        return self

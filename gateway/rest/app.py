@@ -55,7 +55,7 @@ def create_app(
     add_request_id(app)
     # The checks of the headers come first: a refused request is not logged in full, and its body is not read.
     sites = sites or CrossSiteCheck(())
-    add_cross_site_check(app, sites, metrics)
+    add_cross_site_check(app, sites, metrics, access.client_of)
     add_access_check(app, access)
     add_early_refusals(app)
     app.before_request(lambda: log_request(request))

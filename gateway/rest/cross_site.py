@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from flask import Flask, request
+from flask import Flask, Request, request
 
 from gateway.errors import Forbidden
 from gateway.metrics import Metrics
+from gateway.rest.access.client import Client
 from gateway.rest.cross_origin import check_listed_origin
 
 FORM_PATHS = frozenset({"/", "/face_rec", "/face_match", "/login", "/docs"})
 """The pages that a link on any site may open. A page that needs a log-in leads to ``/login``."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods that change nothing."""
 
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
@@ -83,9 +87,12 @@ class CrossSiteCheck:
         self._hosts = frozenset({"localhost", *map(host_name, hosts)})
         self.origins = frozenset(origins)
 
-    def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
-        """Raise Forbidden if the request may come from a page of another site. Raise Unauthorized as CORS does."""
-        host = self._checked_host(headers.get("Host", ""))
+    def check(self, method: str, path: str, headers: Mapping[str, str], *, any_host: bool = False) -> None:
+        """Raise Forbidden if the request may come from a page of another site. Raise Unauthorized as CORS does.
+
+        ``any_host``: the gateway need not know the name in ``Host``.
+        """
+        host = self._checked_host(headers.get("Host", ""), any_host=any_host)
         origin = headers.get("Origin", "")
         if origin in self.origins and not is_same_origin(origin, host):
             check_listed_origin(method, headers)
@@ -104,7 +111,7 @@ class CrossSiteCheck:
             # Over plain HTTP to another machine, browsers send no Sec-Fetch-Site, and for <img> no Origin.
             _check_sender("Referer", headers["Referer"], host)
 
-    def _checked_host(self, header: str) -> Authority | None:
+    def _checked_host(self, header: str, *, any_host: bool) -> Authority | None:
         """Return the host in the header, or None for an empty header. Raise Forbidden if it is not allowed."""
         # Every browser sends Host. Health checks over HTTP/1.0 do not.
         if not header:
@@ -113,7 +120,7 @@ class CrossSiteCheck:
         if host is None:
             raise Forbidden(f"the Host header {header[:MAX_QUOTED]!r} is not a host name with an optional port")
         # A page can point a DNS name of its own to this machine (DNS rebinding). Then Host contains that name.
-        if host.name not in self._hosts and not _is_address(host.name):
+        if not any_host and host.name not in self._hosts and not _is_address(host.name):
             raise Forbidden(f"host {host.name[:MAX_QUOTED]!r} is not allowed: add it to rest.hosts")
         return host
 
@@ -155,13 +162,17 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def add_cross_site_check(app: Flask, cross_site: CrossSiteCheck, metrics: Metrics) -> None:
+def add_cross_site_check(
+    app: Flask, cross_site: CrossSiteCheck, metrics: Metrics, client_of: Callable[[Request], Client]
+) -> None:
     """Check every request, even for an unknown path, before its body is read."""
 
     @app.before_request
     def check() -> None:
+        # Home Assistant has the names. Its cookie protects it from a page that points a name of its own to it.
+        any_host = client_of(request).through_ingress
         try:
-            cross_site.check(request.method, request.path, dict(request.headers))
+            cross_site.check(request.method, request.path, dict(request.headers), any_host=any_host)
         except Forbidden:
             metrics.count("cross_site_refused")
             raise

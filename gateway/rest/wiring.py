@@ -14,6 +14,7 @@ from gateway.model.health import Health
 from gateway.rest.access.access import Access
 from gateway.rest.access.anonymous import AnonymousRules
 from gateway.rest.access.client import Proxies
+from gateway.rest.access.ingress import ingress_point
 from gateway.rest.access.start_check import check_tokens
 from gateway.rest.app import create_app
 from gateway.rest.cross_site import CrossSiteCheck, machine_names
@@ -26,7 +27,9 @@ log = logging.getLogger(__name__)
 
 
 def needs_token(rest: RestSettings) -> bool:
-    """Return whether also a program on this machine needs a token for the role admin."""
+    """Return whether nobody has the role admin over REST without a token."""
+    if rest.ingress is not None and "admin" in (rest.ingress.role, *rest.ingress.users.values()):
+        return False
     return not AnonymousRules(rest, behind_proxy=bool(rest.proxies)).is_open_here
 
 
@@ -46,7 +49,8 @@ def create_rest(
     AsyncAPI document, from the base topic and the address of the broker. ``streams``: the event streams.
     """
     check_tokens(settings.rest, tokens)
-    access = Access(settings.rest, tokens, metrics, proxies=Proxies(settings.rest.proxies), record=record)
+    proxies = Proxies(settings.rest.proxies, ingress_point(settings.rest.ingress))
+    access = Access(settings.rest, tokens, metrics, proxies=proxies, record=record)
     log.info("%s", access.describe())
     app = create_app(
         submit=submit,
@@ -58,4 +62,4 @@ def create_rest(
         sites=CrossSiteCheck((settings.rest.host, *settings.rest.hosts, *machine_names()), settings.rest.origins),
         describe_mqtt=partial(describe_mqtt, settings.mqtt.base, f"{settings.mqtt.host}:{settings.mqtt.port}"),
     )
-    return RestServer(app=app, settings=settings.rest, limits=settings.limits)
+    return RestServer(app=app, settings=settings.rest, limits=settings.limits, proxies=proxies)

@@ -26,7 +26,7 @@ from gateway.rest.self_signed import make_certificate
 from gateway.rest.server import RestServer
 from gateway.rest.transport import error_pace
 from gateway.rest.transport.connections import MAX_CONNECTIONS
-from gateway.rest.transport.environ import HEADER_CHECK
+from gateway.rest.transport.environ import CLIENT, HEADER_CHECK
 from tests.support import WAIT_S, free_port, wait_for
 
 LIMITS = LimitSettings(bytes=100_000, file_bytes=100_000)
@@ -65,7 +65,7 @@ class Site:
 def application(site: Site) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LIMITS.body_bytes
-    add_cross_site_check(app, CrossSiteCheck(["faces.example"]), site.metrics)
+    add_cross_site_check(app, CrossSiteCheck(["faces.example"]), site.metrics, lambda each: each.environ[CLIENT])
     app.before_request(lambda: guard(site))
     add_early_refusals(app)
     add_error_handlers(app, site.metrics)

@@ -18,9 +18,10 @@ from gateway.rest.access.anonymous import TOKEN_ADVICE, AnonymousRules
 from gateway.rest.access.client import Client, Proxies
 from gateway.rest.access.credentials import read_token
 from gateway.rest.access.failed_logins import FailedLogins
+from gateway.rest.access.ingress import Ingress
 from gateway.rest.access.sessions import Session, Sessions
 from gateway.rest.access.token_check import TokenCheck
-from gateway.rest.cross_site import is_same_origin, read_authority
+from gateway.rest.cross_site import SAFE_METHODS, is_same_origin, read_authority
 from gateway.rest.transport.environ import CLIENT
 from gateway.store.protocols import Tokens
 from gateway.store.tokens import digest_of
@@ -28,8 +29,6 @@ from gateway.store.tokens import digest_of
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_PARAMETER = "csrf"
 """The query parameter for the CSRF token of plain HTML forms, which cannot send a header."""
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,9 @@ class Access:
         record: RecordEvent = ignore_event,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._proxies = proxies or Proxies()
-        self._rules = AnonymousRules(settings, behind_proxy=bool(self._proxies))
+        self._proxies = Proxies() if proxies is None else proxies
+        self._rules = AnonymousRules(settings, behind_proxy=self._proxies.has_networks)
+        self._ingress = Ingress(settings.ingress)
         self._record = record
         failed = FailedLogins(metrics, record)
         self._tokens = TokenCheck(tokens, failed, plain_admin=settings.plain_admin, clock=clock)
@@ -66,7 +66,7 @@ class Access:
 
     def describe(self) -> str:
         """Return a sentence for the log about who needs no token."""
-        return self._rules.describe()
+        return f"{self._rules.describe()}{self._ingress.describe()}"
 
     def client_of(self, request: Request) -> Client:
         """Return the program that sent a request."""
@@ -76,6 +76,8 @@ class Access:
     def identify(self, request: Request) -> Identity:
         """Return who sent a request, by its headers alone. Raise Unauthorized, Forbidden or TooManyAttempts."""
         client = self.client_of(request)
+        if user := self._find_user(request, client):
+            return Identity(user)
         if authorization := request.headers.get("Authorization"):
             return Identity(self.identify_token(read_token(authorization), client))
         if found := self._find_session(request, client):
@@ -109,6 +111,9 @@ class Access:
         lasts. It raises GatewayError if tokens cannot be read. An open response counts as a use of its session.
         """
         client = self.client_of(request)
+        if self._find_user(request, client):
+            # Home Assistant ends the stream of a user who logs out.
+            return lambda: True
         if authorization := request.headers.get("Authorization"):
             digest = digest_of(read_token(authorization))
             return lambda: _may(self._tokens.find_caller(digest, client), least)
@@ -122,6 +127,12 @@ class Access:
     def note_refusal(self, caller: Caller, operation: str, person: str) -> None:
         """Record that the role of a caller is too low for an operation. ``person``: its id, or an empty text."""
         self._record(AuditEvent(caller, operation, "refused", person, Forbidden.code))
+
+    def _find_user(self, request: Request, client: Client) -> Caller | None:
+        """Return the user of Home Assistant who sent a request, if one did. Raise Forbidden."""
+        # Home Assistant has checked the log-in. A proxy before it may have put a log-in of its own into Authorization,
+        # and cookies are also those of other programs on its host.
+        return self._ingress.find_caller(request) if client.through_ingress else None
 
     def _find_session(self, request: Request, client: Client) -> Identity | None:
         """Return who sent a request with the cookie of a session that lasts. Raise Forbidden."""

@@ -34,13 +34,14 @@ class Client:
 
     ``address``: None if it is not known. ``through_proxy``: a proxy of ``rest.proxies`` passed the request on.
     ``unknown_proxy``: the request has headers of a proxy, which is not one of ``rest.proxies``. ``encrypted``: the
-    client used TLS.
+    client used TLS. ``through_ingress``: Home Assistant's supervisor passed the request on.
     """
 
     address: Address | None
     through_proxy: bool
     unknown_proxy: bool
     encrypted: bool
+    through_ingress: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -54,20 +55,37 @@ class Client:
         return "an unknown address" if self.address is None else str(self.address)
 
 
+@dataclass(frozen=True, slots=True)
+class IngressPoint:
+    """The port for Home Assistant's supervisor (``rest.ingress``), and the only address that may use it."""
+
+    address: Address
+    port: int
+
+    def received(self, environ: Mapping[str, Any]) -> bool:
+        """Return whether a request came to this port from this address, whatever its headers say."""
+        is_here = environ.get("SERVER_PORT") == str(self.port)
+        return is_here and read_address(environ.get("REMOTE_ADDR") or "") == self.address
+
+
 class Proxies:
-    """The proxies whose ``X-Forwarded-*`` headers are believed: ``rest.proxies``."""
+    """The proxies whose ``X-Forwarded-*`` headers are believed: ``rest.proxies``, and the supervisor's ingress."""
 
-    def __init__(self, networks: Iterable[Network] = ()) -> None:
+    def __init__(self, networks: Iterable[Network] = (), ingress: IngressPoint | None = None) -> None:
         self._networks = tuple(networks)
+        self._ingress = ingress
 
-    def __bool__(self) -> bool:
-        """Return whether there are any."""
+    @property
+    def has_networks(self) -> bool:
+        """True if ``rest.proxies`` names a proxy."""
         return bool(self._networks)
 
     def find_client(self, environ: Mapping[str, Any]) -> Client:
         """Return the client of a request, from its WSGI environment."""
         peer = read_address(environ.get("REMOTE_ADDR") or "")
         is_tls = environ.get("wsgi.url_scheme") == "https"
+        if self._ingress is not None and self._ingress.received(environ):
+            return _client_behind_home_assistant(environ)
         if not self.is_trusted(peer):
             return Client(peer, through_proxy=False, unknown_proxy=has_proxy_headers(environ), encrypted=is_tls)
         protocols = _entries(environ.get(_FORWARDED_PROTO, ""))
@@ -90,6 +108,19 @@ class Proxies:
             if not self.is_trusted(address):
                 return address
         return None
+
+
+def _client_behind_home_assistant(environ: Mapping[str, Any]) -> Client:
+    """Return the client of a request that Home Assistant gave to its supervisor, and the supervisor to this gateway."""
+    # The supervisor appends the address of Home Assistant, which has appended the address of its client.
+    forwarded_for = _entries(environ.get(_FORWARDED_FOR, ""))
+    return Client(
+        read_address(forwarded_for[-2]) if len(forwarded_for) > 1 else None,
+        through_proxy=True,
+        unknown_proxy=False,
+        encrypted=_entries(environ.get(_FORWARDED_PROTO, ""))[-1:] == ["https"],
+        through_ingress=True,
+    )
 
 
 # Cached: Python's parser of addresses takes longer than the other checks of a request.

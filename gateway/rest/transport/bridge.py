@@ -110,7 +110,7 @@ class Bridge:
         environ = write_environ(scope)
         # Flask is asked twice about a request with a body, and needs the client several times.
         environ[CLIENT] = self._proxies.find_client(environ)
-        apply_public_address(environ, self._proxies.is_trusted)
+        apply_public_address(environ, environ[CLIENT])
         if not _has_body(environ):
             return await self._ask_flask(environ, connection), False
         connection.enter(Phase.RECEIVING)

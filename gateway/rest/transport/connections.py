@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from gateway.rest.access.client import Address, read_address
 from gateway.rest.transport.connection import Connection, Phase
 
 MAX_CONNECTIONS = 400
@@ -141,16 +142,24 @@ class _Socket(socket.socket):
 
 
 class Listener(socket.socket):
-    """A listening socket whose connections are in a table from the moment of their acceptance, even before TLS."""
+    """A listening socket whose connections are in a table from the moment of their acceptance, even before TLS.
 
-    def __init__(self, family: int, connections: Connections) -> None:
+    ``only``: the address whose connections are accepted. All others are closed before a byte is read. None: all are.
+    """
+
+    def __init__(self, family: int, connections: Connections, only: Address | None = None) -> None:
         # asyncio sends without delay (TCP_NODELAY) only over a socket that states its protocol.
         super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._connections = connections
+        self._only = only
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accept a connection, as the event loop asks for it."""
+        """Accept a connection, as the event loop asks for it. Raise ConnectionAbortedError for a forbidden one."""
         accepted, address = super().accept()
+        if self._only is not None and read_address(address[0]) != self._only:
+            accepted.close()
+            # The event loop takes this error for a client that has left already.
+            raise ConnectionAbortedError
         tracked, peer = _Socket(accepted), address[:2]
         connection = self._connections.add(peer, tracked.shut)
         tracked.call_on_close(lambda: self._connections.remove(peer, connection))
@@ -163,13 +172,16 @@ def connection_limit() -> int:
     return MAX_CONNECTIONS if descriptors < 0 else min(MAX_CONNECTIONS, int(DESCRIPTOR_SHARE * descriptors))
 
 
-def listen(host: str, port: int, connections: Connections) -> list[Listener]:
-    """Return a listening socket for each address of a host. Raise OSError."""
+def listen(host: str, port: int, connections: Connections, only: Address | None = None) -> list[Listener]:
+    """Return a listening socket for each address of a host. Raise OSError.
+
+    ``only``: the address whose connections are accepted. None: all are.
+    """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[Listener] = []
     try:
         for family, address in dict.fromkeys((each[0], each[4]) for each in found):
-            listeners.append(Listener(family, connections))
+            listeners.append(Listener(family, connections, only))
             _open(listeners[-1], address)
     except OSError:
         for listener in listeners:

@@ -55,7 +55,8 @@ function drawNavigation(views, current) {
 function drawCaller() {
   const who = session.name ?? texts.thisMachine;
   const out = h("button", { type: "button", class: "quiet", "aria-label": texts.logOut, title: texts.logOut, onclick: endSession }, icon("out"));
-  put(caller, h("span", {}, who), h("span", { class: "chip" }, session.role), session.canLogOut ? out : null);
+  // A user of Home Assistant is shown by the login alone.
+  put(caller, h("span", { class: "name", title: who }, who.replace(/^homeassistant\//, "")), h("span", { class: "chip" }, session.role), session.canLogOut ? out : null);
 }
 
 async function endSession() {
