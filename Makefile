@@ -9,7 +9,7 @@ IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 # There is no wheel of schemathesis for Python 3.10: nothing is installed there, and its tests are skipped.
 SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --quiet --frozen --only-group schemathesis
 
-.PHONY: help setup install run test test-all test-homeassistant test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak clean
+.PHONY: help setup install run test test-all test-homeassistant test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -77,6 +77,9 @@ schemathesis: setup ## Send requests made from the OpenAPI document with every r
 
 soak: setup ## Measure memory, threads and latency for an hour at half capacity, into data/soak; ARGS="--minutes 60"
 	@$(PYTHON_IN_VENV) -m benchmarks.soak $(ARGS)
+
+home-assistant-app: setup ## Write the app (add-on) of Home Assistant into dist/home-assistant; ARGS="--image ghcr.io/you/facegate"
+	@$(PYTHON_IN_VENV) -m scripts.home_assistant_app $(ARGS)
 
 clean: ## Remove the environments, the caches and the demo's data
 	rm -rf .venv .venvs .mypy_cache .ruff_cache .pytest_cache data/demo

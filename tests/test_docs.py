@@ -300,13 +300,13 @@ def test_every_state_machine_has_a_diagram_and_a_table(machine: str) -> None:
 
 
 def test_programs_that_a_page_names_exist() -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for path in PAGES:
         text = path.read_text()
         for module in re.findall(r"python -m ((?:benchmarks|device_sim|gateway)[\w.]*)", text):
             name = ROOT / module.rstrip(".").replace(".", "/")
             assert name.with_suffix(".py").exists() or (name / "__main__.py").exists(), f"{path} names {module}"
-        assert set(re.findall(r"(?:`|\$ )make (\w+)", text)) <= targets, path
+        assert set(re.findall(r"(?:`|\$ )make ([\w-]+)", text)) <= targets, path
 
 
 @cache

@@ -43,6 +43,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "completion": LazyCommand("gateway.cli.completion", "Print a script that lets a shell complete commands."),
     "doctor": LazyCommand("gateway.cli.doctor", "Find out what is open, wrong or about to break."),
     "frigate": LazyCommand("gateway.cli.frigate", "Frigate servers: try their connection."),
+    "home-assistant-app": LazyCommand("gateway.cli.home_assistant_app", "Run the gateway as an app of Home Assistant."),
     "key": LazyCommand("gateway.cli.key", "The key that encrypts the people store: make one, rotate it."),
     "openapi": LazyCommand("gateway.cli.describe", "Print the description of the REST interface (OpenAPI 3.1)."),
     "match": LazyCommand("gateway.cli.match", "Print whether two pictures show the same person."),
@@ -74,7 +75,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if lazy := LAZY_COMMANDS.get(cmd_name):
-            command = getattr(importlib.import_module(lazy.module), cmd_name)
+            command = getattr(importlib.import_module(lazy.module), cmd_name.replace("-", "_"))
             assert isinstance(command, click.Command)
             return command
         return super().get_command(ctx, cmd_name)
