@@ -164,10 +164,8 @@ class Gateway:
         self.systemd.start()
         self.pool.start()
         self.people.store.audit.record(GATEWAY_CALLER, "start", detail=f"version {__version__}")
-        self.people.watcher.start()
-        self.people.audit.start()
-        self.people.store.backups.check()
-        self.people.unknown_faces.start()
+        for keeper in (*self.people.keepers, self.people.unknown_faces):
+            keeper.start()
         self.homeassistant.start(self.people.gallery.people().values())
         self.events.start()
         for part in self._live_parts:
@@ -201,8 +199,7 @@ class Gateway:
             self.events.stop,
             self.rest.stop,
             self.mqtt.stop,
-            self.people.watcher.stop,
-            self.people.audit.stop,
+            *(keeper.stop for keeper in self.people.keepers),
             self.people.store.close,
         )
         # An ExitStack calls the last callback first, and all of them even if one fails.
@@ -224,11 +221,14 @@ class Gateway:
             audit_head=self.people.audit.head,
             disk=self._disk.read(),
             address=broker_address(self._settings.mqtt),
+            backup_pending_s=self.people.backups.pending_s,
+            audit_writable=self.people.store.audit.is_writable,
+            certificate_ends_at=self.rest.certificate_ends_at,
         )
 
     def _warnings(self) -> tuple[str, ...]:
         people, store = self.people, self.people.store
-        parts: list[HasWarnings] = [self.pool, people.updater, store.backups, store.audit, people.audit, people.groups]
+        parts: list[HasWarnings] = [self.pool, people.updater, people.backups, store.audit, people.audit, people.groups]
         parts += [people.sightings, people.folder, self.mqtt, self.rest, self.homeassistant, self.sources]
         parts += [self.unfollowed] if self.live is None else []
         return tuple(warning for part in parts for warning in part.warnings)

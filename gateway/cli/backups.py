@@ -12,8 +12,10 @@ from gateway.cli.options import CONFIG_OPTION
 from gateway.cli.output import count
 from gateway.cli.store import find_settings
 from gateway.files.data_folder import data_folder_lock
+from gateway.files.ownership import become_owner
 from gateway.model.caller import CLI_CALLER
-from gateway.people.wiring import open_for_command, restore_store
+from gateway.people.backup_keeper import make_backup
+from gateway.people.wiring import check_restore, open_for_command, restore_store
 
 
 @click.command(short_help="Copy the people store into a file.")
@@ -28,10 +30,7 @@ def backup(config: Path | None, file: Path | None) -> None:
             backups = opened.store.backups
             path = file or backups.free_path()
             replacement = note_replacement(path)
-            # The audit comes first: it may name a backup that failed, but must not miss one.
-            opened.store.audit.record(CLI_CALLER, "backup", detail=backups.audit_name(path))
-            opened.store.audit.flush()
-            backups.make(path)
+            make_backup(opened.store, path, CLI_CALLER)
             people = count(len(opened.gallery), "person", "people")
             click.echo(f"{path}: {path.stat().st_size:,} bytes, {people}{replacement}")
             if copy := opened.store.keys.find_copy(path):
@@ -40,14 +39,21 @@ def backup(config: Path | None, file: Path | None) -> None:
 
 @click.command(short_help="Replace the people store by a backup.")
 @CONFIG_OPTION
+@click.option("--check", is_flag=True, help="Only try it: restore into a temporary folder, and read everything.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def restore(config: Path | None, file: Path) -> None:
+def restore(config: Path | None, check: bool, file: Path) -> None:
     """Replace the people store by a backup. The previous store is kept. People who were erased since stay erased.
 
-    No gateway may be running on the data folder.
+    No gateway may be running on the data folder. With --check a gateway may be running, and nothing is replaced.
     """
     with errors_as_messages():
         settings = find_settings(config)
+        if check:
+            become_owner(settings.data)
+            people, pictures = check_restore(settings, file)
+            contents = f"{count(people, 'person', 'people')}, {count(pictures, 'picture')}"
+            click.echo(f"{file} can be restored: {contents}")
+            return
         with data_folder_lock(settings.data):
             previous = restore_store(settings, file)
     click.echo(f"restored from {file}" + (f"; the previous store is {previous}" if previous else ""))

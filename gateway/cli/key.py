@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -10,11 +11,11 @@ import click
 from gateway.cli.operations import errors_as_messages
 from gateway.cli.options import CONFIG_OPTION
 from gateway.cli.store import check_store, find_settings
-from gateway.errors import StartError
+from gateway.errors import BadRequest, StartError
 from gateway.files.data_folder import data_folder_lock
-from gateway.files.ownership import permission_hint
-from gateway.people.wiring import read_key_file, rotate_master_key
-from gateway.store.cipher import Cipher, make_key
+from gateway.files.ownership import become_owner, permission_hint
+from gateway.people.wiring import is_encrypted_with, read_key_file, rotate_master_key
+from gateway.store.cipher import Cipher, make_key, read_key
 
 
 @click.group(short_help="The key that encrypts the people store: make one, rotate it.")
@@ -32,6 +33,24 @@ def make(file: Path) -> None:
         f"{file}: a new key. Nothing uses it yet: set people.key_file, or run `facegate key rotate {file}`."
         " The user of the gateway must be able to read the file"
     )
+
+
+@key.command(short_help="Find out whether a stored copy of the key is the right one.")
+@CONFIG_OPTION
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(config: Path | None, file: Path | None) -> None:
+    """Find out whether the key in FILE opens the people store. Without FILE, type the key.
+
+    The key of the settings is not used. A gateway may be running.
+    """
+    with errors_as_messages():
+        settings = find_settings(config)
+        # Only root may be able to read the file. The process becomes the owner of the data folder below.
+        key = read_key_file(file, "FILE") if file else read_key(_ask_key(), "The key")
+        become_owner(settings.data)
+        if not is_encrypted_with(settings, Cipher(key)):
+            raise BadRequest(f"there are no data keys in {settings.data}: the people store is not encrypted")
+    click.echo("this is the key of the people store")
 
 
 @key.command(short_help="Encrypt the data keys with a new key.")
@@ -53,6 +72,11 @@ def rotate(config: Path | None, file: Path) -> None:
         f"the data keys are encrypted with the key in {file}: before the next start set people.key_file to that file,"
         " or FACEGATE_PEOPLE__KEY to its content. Destroy the old key when no backup needs it any more"
     )
+
+
+def _ask_key() -> str:
+    """Return the key that somebody types, or that a program sends."""
+    return str(click.prompt("the key", hide_input=True)) if sys.stdin.isatty() else sys.stdin.read()
 
 
 def _write_new(file: Path, text: str) -> None:

@@ -38,6 +38,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "audit": LazyCommand("gateway.cli.audit", "The audit: check that nobody changed it."),
     "asyncapi": LazyCommand("gateway.cli.describe", "Print the description of the MQTT interface (AsyncAPI 3)."),
     "backup": LazyCommand("gateway.cli.backups", "Copy the people store into a file."),
+    "benchmark": LazyCommand("gateway.cli.benchmark", "Measure how many pictures a second this machine analyses."),
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
     "completion": LazyCommand("gateway.cli.completion", "Print a script that lets a shell complete commands."),

@@ -30,12 +30,12 @@ Recognise = Callable[[Operation, tuple[Path, ...], Origin], Reply]
 
 
 @contextmanager
-def recognition(settings: Settings) -> Iterator[Recognise]:
-    """Give the operations on pictures, with one worker process. Nothing about the pictures is stored.
+def recognition(settings: Settings, *, workers: int = 1) -> Iterator[Recognise]:
+    """Give the operations on pictures. Nothing about the pictures is stored.
 
     Raise GatewayError.
     """
-    pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=1)
+    pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=workers)
     with ExitStack() as stack:
         people = stack.enter_context(open_for_command(settings))
         service = RecognitionService(

@@ -141,6 +141,13 @@ class PeopleSettings(Section):
     key_file: FilePath | None = None
 
 
+class BackupSettings(Section):
+    """``backups``: the backups that the gateway makes by itself in the data folder."""
+
+    every_h: int = Field(default=24, ge=0, le=8_760)
+    keep: int = Field(default=7, ge=1, le=1_000)
+
+
 class AuditSettings(Section):
     """``audit``: the number and the age of its lines."""
 

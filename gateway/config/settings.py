@@ -18,6 +18,7 @@ from gateway.config.live_sections import IgnoredSettings, LiveSettings, Sighting
 from gateway.config.network_sections import MqttSettings, RestSettings
 from gateway.config.sections import (
     AuditSettings,
+    BackupSettings,
     CameraSettings,
     DecisionSettings,
     DetectionSettings,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
     people: PeopleSettings = PeopleSettings()
+    backups: BackupSettings = BackupSettings()
     audit: AuditSettings = AuditSettings()
     unknowns: UnknownSettings = UnknownSettings()
     live: LiveSettings = LiveSettings()

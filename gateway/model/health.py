@@ -76,7 +76,8 @@ class Health:
     the threads that replace dead workers run. ``store``: the people store accepts changes. ``unknowns``: the number of
     groups of unknown faces that wait for a name. ``warnings``: sentences about faults that a person should look at,
     although the gateway works. ``audit_head``: the end of the audit at its last report, once a day. ``disk`` and
-    ``address``: None without a running gateway.
+    ``address``: None without a running gateway. ``backup_pending_s``: seconds since the last backup, 0 if no person
+    changed since. ``certificate_ends_at``: the end of the certificate of REST, in seconds since 1970; None without one.
     """
 
     mqtt: MqttHealth
@@ -90,6 +91,9 @@ class Health:
     audit_head: str | None = None
     disk: Disk | None = None
     address: BrokerAddress | None = None
+    backup_pending_s: float = 0.0
+    audit_writable: bool = True
+    certificate_ends_at: float | None = None
 
     # False asks systemd or an orchestrator for a restart. A missing broker is no reason: a restart would not help.
     @property

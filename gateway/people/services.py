@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.people.audit_keeper import AuditKeeper
+from gateway.people.backup_keeper import BackupKeeper, BackupRules
 from gateway.people.damaged_uploads import delete_damaged_uploads
 from gateway.people.decision import Decision
 from gateway.people.enrolment import Enroller, PictureRules
@@ -62,6 +63,7 @@ class PeopleRules:
     limits: PeopleLimits = field(default_factory=PeopleLimits)
     sightings: SightingLimits = field(default_factory=SightingLimits)
     audit: AuditLimits = field(default_factory=AuditLimits)
+    backups: BackupRules = field(default_factory=BackupRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,17 @@ class PeopleServices:
     groups: UnknownGroups
     registry: Registry
     audit: AuditKeeper
+    backups: BackupKeeper
     watcher: StoreWatcher
     unknown_faces: UnknownFaces
     sightings: Sightings
     folder: FolderWatcher
     rules: PeopleRules
+
+    @property
+    def keepers(self) -> tuple[StoreWatcher, AuditKeeper, BackupKeeper]:
+        """The threads that take care of the store."""
+        return self.watcher, self.audit, self.backups
 
 
 def build_people(
@@ -143,6 +151,7 @@ def build_people(
         groups=groups,
         registry=registry,
         audit=audit,
+        backups=BackupKeeper(store, rules.backups),
         watcher=watcher,
         unknown_faces=unknown_faces,
         sightings=sightings,

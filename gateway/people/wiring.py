@@ -12,6 +12,7 @@ from gateway.errors import StartError
 from gateway.files.ownership import reading_hint
 from gateway.model import QualityLimits
 from gateway.model.caller import CLI_CALLER
+from gateway.people.backup_keeper import BackupRules
 from gateway.people.curves import Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import PictureRules
@@ -22,7 +23,7 @@ from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import AuditLimits, PeopleLimits, SightingLimits
 from gateway.store.protocols import Store
-from gateway.store.sqlite import open_store, path_of_store, restore_backup, store_exists
+from gateway.store.sqlite import check_backup, check_master_key, open_store, path_of_store, restore_backup, store_exists
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
 
@@ -94,6 +95,7 @@ def people_rules(settings: Settings, recipe: str) -> PeopleRules:
         limits=PeopleLimits(people.most, people.pictures_per_person, people.enrolments_per_hour),
         sightings=SightingLimits(settings.sightings.keep_days, settings.sightings.most),
         audit=AuditLimits(settings.audit.most, settings.audit.keep_days),
+        backups=BackupRules(settings.backups.every_h, settings.backups.keep),
     )
 
 
@@ -126,6 +128,11 @@ def restore_store(settings: Settings, backup: Path) -> Path | None:
     return restore_backup(backup, settings.data, cipher(settings))
 
 
+def check_restore(settings: Settings, backup: Path) -> tuple[int, int]:
+    """Check that a backup can be restored. Return the number of its people and pictures. Raise StartError."""
+    return check_backup(backup, settings.data, cipher(settings))
+
+
 def cipher(settings: Settings) -> Cipher:
     """Return the cipher with the key in the settings, or in the file that they name. Raises StartError."""
     people = settings.people
@@ -148,6 +155,11 @@ def read_key_file(path: Path, setting: str) -> bytes | None:
         advice = reading_hint(error) or f": check the path in {setting}"
         raise StartError(f"The key file {path} cannot be read: {reason}{advice}.") from None
     return read_key(text, f"{setting}: {path} cannot be used: it")
+
+
+def is_encrypted_with(settings: Settings, master: Cipher) -> bool:
+    """Return whether the store is encrypted, with this key. Raise GatewayError for another key."""
+    return check_master_key(settings.data, master)
 
 
 def rotate_master_key(settings: Settings, master: Cipher) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -41,6 +43,20 @@ HEALTH: Mapping[str, tuple[str, Callable[[Health], float]]] = {
     "workers": ("worker processes", lambda health: health.workers),
     "people": ("enrolled people", lambda health: health.known_faces.people),
     "unknown_groups": ("groups of strangers that wait for a name", lambda health: health.unknowns),
+    "disk_free_bytes": (
+        "free bytes on the disk of the data folder",
+        lambda health: math.nan if health.disk is None else health.disk.free,
+    ),
+    "backup_pending_seconds": (
+        "seconds since the last backup, 0 if no person changed since",
+        lambda health: health.backup_pending_s,
+    ),
+    "audit_writable": ("1 if the last line of the audit could be written", lambda health: health.audit_writable),
+    "certificate_end_seconds": (
+        "end of the certificate of REST, in seconds since 1970; NaN without one",
+        lambda health: math.nan if health.certificate_ends_at is None else health.certificate_ends_at,
+    ),
+    "clock_seconds": ("the gateway's clock, in seconds since 1970", lambda _: time.time()),
     "warnings": ("warnings that need a person's attention", lambda health: len(health.warnings)),
 }
 """The numbers of the health, by name, each with its meaning."""

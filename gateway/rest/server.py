@@ -45,6 +45,11 @@ class RestServer:
         return f"{scheme}://{self._settings.host}:{self._settings.port}"
 
     @property
+    def certificate_ends_at(self) -> float | None:
+        """The end of the certificate, in seconds since 1970. None without a certificate."""
+        return None if self._certificate is None else self._certificate.ends_at
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about faults that need the attention of a person."""
         return () if self._certificate is None else self._certificate.warnings

@@ -206,3 +206,16 @@ class SightingRecord:
     def after(self, older: SightingRecord) -> SightingRecord:
         """Return this record in place of an older one of the same sighting that was not written."""
         return replace(self, face=self.face or older.face, is_new=self.is_new or older.is_new)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupState:
+    """The last backups. Times are seconds since 1970, None if there was none.
+
+    ``at``: the last backup; ``elsewhere_at``: the last one on another disk than the store; ``changed``: people were
+    added, changed or removed since the last backup.
+    """
+
+    at: float | None = None
+    elsewhere_at: float | None = None
+    changed: bool = False

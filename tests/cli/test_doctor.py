@@ -15,7 +15,9 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from click.testing import CliRunner
 
 from gateway.app import Gateway
 from gateway.cli.checkup import machine
+from gateway.cli.checkup.backups import check_backups
 from gateway.cli.checkup.broker import check_broker, check_pace, find_missing_features
 from gateway.cli.checkup.commands import add_config
 from gateway.cli.checkup.files import check_files_of_others
@@ -149,6 +152,60 @@ def test_people_without_a_backup_need_one(home: Machine) -> None:
     assert "backups" not in home.run()[1]
 
 
+def backup_findings(home: Machine) -> list[Finding]:
+    with open_store_for_command(home.settings()) as store:
+        return list(check_backups(store, home.settings().backups))
+
+
+def add_days_to_now(days: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time() + days * 86_400
+    monkeypatch.setattr("gateway.cli.checkup.backups.time", SimpleNamespace(time=lambda: now))
+
+
+@pytest.mark.parametrize(("every_h", "days", "expected"), [(24, 3, 3), (0, 30, 30)])
+def test_change_that_is_in_no_backup_for_long_is_found(
+    home: Machine, monkeypatch: pytest.MonkeyPatch, every_h: int, days: float, expected: int
+) -> None:
+    home.content["backups"] = {"every_h": every_h}
+    home.enrol()
+    with open_store_for_command(home.settings()) as store:
+        store.backups.make()
+    add_days_to_now(days + 0.1, monkeypatch)
+    # A store in which nobody was changed needs no other backup.
+    assert not to_do(backup_findings(home))
+    with open_store_for_command(home.settings()) as store:
+        store.people.enrol("Bob", [picture("d2")], CLI_CALLER)
+    (found,) = [each for each in backup_findings(home) if each.state == "to_do"]
+    assert f"more than {expected} days ago" in found.text
+    assert found.command == "facegate backup"
+
+
+def test_gateway_without_backups_of_its_own_is_found(home: Machine) -> None:
+    home.enrol()
+    home.content["backups"] = {"every_h": 0}
+    assert any("set backups.every_h to 24" in each.text for each in backup_findings(home))
+
+
+def test_backups_on_one_disk_only_are_found(home: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.enrol()
+    disk = home.data.stat().st_dev
+    folders = [each for each in (Path("/dev/shm"), Path("/var/tmp"), ROOT) if each.stat().st_dev != disk]  # noqa: S108
+    if not folders:
+        pytest.skip("this machine has one disk only")
+
+    def advises_another_disk() -> bool:
+        return "facegate backup /mnt/usb/people.sqlite" in {each.command for each in backup_findings(home)}
+
+    with open_store_for_command(home.settings()) as store:
+        store.backups.make()
+    assert advises_another_disk()
+    with TemporaryDirectory(dir=folders[0]) as folder, open_store_for_command(home.settings()) as store:
+        store.backups.make(Path(folder) / "people.sqlite")
+    assert not advises_another_disk()
+    add_days_to_now(31, monkeypatch)
+    assert advises_another_disk()
+
+
 def test_files_that_others_may_read_are_named_with_the_command_that_closes_them(home: Machine, tmp_path: Path) -> None:
     key = tmp_path / "people key"
     assert CliRunner().invoke(main, ["key", "make", str(key)]).exit_code == 0
@@ -203,6 +260,17 @@ def test_secrets_of_the_unit_that_others_may_read_are_found(tmp_path: Path, monk
     assert not to_do(check_files_of_others(settings, tmp_path / "other.yaml"))
     secrets.chmod(0o600)
     assert not to_do(check_files_of_others(settings, config))
+
+
+def test_key_in_the_data_folder_is_found(home: Machine, tmp_path: Path) -> None:
+    key = home.data / "people key"
+    home.content["people"] = {"key_file": str(tmp_path / "people key")}
+    assert CliRunner().invoke(main, ["key", "make", str(tmp_path / "people key")]).exit_code == 0
+    home.enrol()
+    assert "key" not in home.run()[1]
+    (tmp_path / "people key").rename(key)
+    home.content["people"] = {"key_file": str(key)}
+    assert home.run()[1]["key"][1] == f"sudo mv '{key}' /etc/facegate/"
 
 
 def test_another_key_is_found(home: Machine, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,14 @@ def facegate(data: Path, *words: str, code: int = 0) -> subprocess.CompletedProc
 def data(gateway: object, gateway_settings: Settings) -> Path:
     """The data folder of a running gateway."""
     return gateway_settings.data
+
+
+def test_speed_of_this_machine_is_measured(data: Path) -> None:
+    done = facegate(data, "benchmark", "obama_1.jpg", "--seconds", "0.5", "--json")
+    found = json.loads(done.stdout)
+    assert (found["workers"], found["faces"]) == (len(os.sched_getaffinity(0)), 1)
+    assert found["pictures_per_second"] > 0
+    assert found["worker_ms"] == pytest.approx(1000 * found["workers"] / found["pictures_per_second"], rel=0.02)
 
 
 def test_people_in_pictures_are_printed_and_strangers_not_stored(data: Path, rest_url: str, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import shlex
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+from gateway.cli.checkup.backups import check_backups
 from gateway.cli.checkup.finding import Finding, from_error, from_warnings
 from gateway.cli.output import count, format_minute
 from gateway.config import Settings
@@ -14,14 +16,6 @@ from gateway.people.wiring import has_store, open_store_for_command
 from gateway.rest.access.start_check import check_tokens
 from gateway.store.protocols import Store
 from gateway.store.tokens import Token
-
-DAY_S = 86_400
-
-MAX_BACKUP_AGE_DAYS = 30
-"""Days after which the doctor asks for a new backup."""
-
-READ_AUDIT_LINES = 100_000
-"""Lines of the audit that are searched for the last backup."""
 
 CLOCK_TOLERANCE_S = 300
 """Seconds by which a line of the audit may be later than now before the clock counts as wrong."""
@@ -38,7 +32,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
             yield from _check_people(store, settings)
             yield from _check_audit(store)
             yield from _check_tokens(store, settings)
-            yield from _check_backups(store)
+            yield from check_backups(store, settings.backups)
     except GatewayError as error:
         yield from_error("people store", error)
 
@@ -53,8 +47,20 @@ def _check_people(store: Store, settings: Settings) -> Iterator[Finding]:
     if settings.people.key is None and settings.people.key_file is None:
         text = "the people store is not encrypted: make a key, and name the file in people.key_file"
         yield Finding("key", "advice", text, "facegate key make /etc/facegate/people.key")
+    elif _is_below(settings.people.key_file, settings.data):
+        text = (
+            f"people.key_file is in the data folder: a copy of {settings.data} has the key beside the people that it"
+            " protects; move the file, and set people.key_file to its new place"
+        )
+        yield Finding("key", "to_do", text, f"sudo mv {shlex.quote(str(settings.people.key_file))} /etc/facegate/")
     else:
-        yield Finding("key", "ok", "the people store is encrypted, and the key of the settings opens it")
+        text = "the key of the settings opens the people store; try your own copy of it with `facegate key check`"
+        yield Finding("key", "ok", text)
+
+
+def _is_below(file: Path | None, folder: Path) -> bool:
+    """Return whether a file is in a folder, or in a folder below it."""
+    return file is not None and folder.resolve() in file.resolve().parents
 
 
 def _check_audit(store: Store) -> Iterator[Finding]:
@@ -86,19 +92,3 @@ def _check_tokens(store: Store, settings: Settings) -> Iterator[Finding]:
 def _describe_expired(token: Token) -> Finding:
     text = f"the token {token.name} has expired: revoke it, or rotate it if somebody still uses it"
     return Finding("tokens", "to_do", text, f"facegate tokens revoke {token.name}")
-
-
-def _check_backups(store: Store) -> Iterator[Finding]:
-    backups = store.backups
-    yield from from_warnings("backups", (*backups.warnings, *backups.skipped_warnings()))
-    people = len(store.people.list_unchanged_since(math.inf))
-    lines = store.audit.read_lines(READ_AUDIT_LINES)
-    made = max((line.at for line in lines if line.action == "backup"), default=None)
-    if made is None and people:
-        yield Finding("backups", "to_do", f"{count(people, 'person', 'people')}, and no backup", "facegate backup")
-    elif made is not None and people and time.time() - made > MAX_BACKUP_AGE_DAYS * DAY_S:
-        text = f"the last backup was made on {format_minute(made)}, more than {MAX_BACKUP_AGE_DAYS} days ago"
-        yield Finding("backups", "to_do", text, "facegate backup")
-    else:
-        text = "nobody is enrolled" if not people else f"the last backup was made on {format_minute(made or 0)}"
-        yield Finding("backups", "ok", text)

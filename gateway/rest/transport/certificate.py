@@ -66,6 +66,11 @@ class Certificate:
             log.info("rest.tls: the renewed certificate %s is used", self._cert)
 
     @property
+    def ends_at(self) -> float:
+        """The end of the certificate, in seconds since 1970."""
+        return self._ends_at
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """A sentence if the certificate ends soon."""
         days = (self._ends_at - self._clock()) / SECONDS_PER_DAY

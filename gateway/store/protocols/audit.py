@@ -41,5 +41,9 @@ class Audit(Protocol):
         """Delete the lines over the limits. A problem with the audit is only reported by ``warnings``."""
 
     @property
+    def is_writable(self) -> bool:
+        """True if the last line could be written. The lines wait in the people store if not."""
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about problems with the audit that need a person's attention."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.store.cipher import Cipher
+from gateway.store.records import BackupState
 
 
 class Backups(Protocol):
@@ -16,8 +17,20 @@ class Backups(Protocol):
     def make(self, to: Path | None = None) -> Path:
         """Copy the people into a file, and return its path."""
 
-    def free_path(self) -> Path:
-        """Return a free path for a new backup, named after the current time."""
+    def free_path(self, *, automatic: bool = False) -> Path:
+        """Return a free path for a new backup, named after the current time.
+
+        ``automatic``: the gateway makes it by itself, and ``delete_old`` may delete it later.
+        """
+
+    def read_state(self) -> BackupState:
+        """Return the times of the last backups, and whether people changed since."""
+
+    def check_room(self) -> None:
+        """Raise GatewayError if a backup in the data folder might fill the disk."""
+
+    def delete_old(self, keep: int) -> None:
+        """Delete the oldest backups that the gateway made by itself, except ``keep``."""
 
     def audit_name(self, path: Path) -> str:
         """Return the name that the audit shows for a backup. It cannot contain the name of a person."""

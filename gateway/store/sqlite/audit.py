@@ -74,6 +74,10 @@ class SqliteAudit:
             self._file.delete_old_lines(limits)
 
     @property
+    def is_writable(self) -> bool:
+        return self._file is None or self._file.is_writable
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         return self._file.warnings if self._file is not None else ()
 

@@ -126,6 +126,11 @@ class AuditFile:
             raise GatewayError(f"the audit {self._path} cannot be read: {error}") from None
 
     @property
+    def is_writable(self) -> bool:
+        """True if the last line could be written."""
+        return not self._problem
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about an audit file that cannot be used now, and about damaged files that were renamed."""
         damaged = sorted(self._path.parent.glob(f"{self._path.stem}-damaged-*{self._path.suffix}"))

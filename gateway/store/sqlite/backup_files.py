@@ -11,7 +11,10 @@ from pathlib import Path
 from gateway.errors import GatewayError
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S
 
-_GENERATED_NAME = re.compile(r"(people-\d{8}-\d{6}(-\d+)?|before-version-\d+-\d{8}-\d{6})\.sqlite")
+_AUTOMATIC_NAME = re.compile(r"automatic-\d{8}-\d{6}(-\d+)?\.sqlite")
+_GENERATED_NAME = re.compile(
+    rf"(people-\d{{8}}-\d{{6}}(-\d+)?|before-version-\d+-\d{{8}}-\d{{6}})\.sqlite|{_AUTOMATIC_NAME.pattern}"
+)
 _UNFINISHED = ".sqlite.new"
 _SIDECARS = ("-wal", "-shm", "-journal")
 """Suffixes of the files beside a database that SQLite reads, writes and deletes together with the database."""
@@ -35,6 +38,11 @@ class UnreadableError(Exception):
 def is_generated_name(name: str) -> bool:
     """Return whether Facegate generated this name of a backup. Such a name says nothing but a time."""
     return _GENERATED_NAME.fullmatch(name) is not None
+
+
+def is_automatic_name(name: str) -> bool:
+    """Return whether this is the name of a backup that the gateway made by itself."""
+    return _AUTOMATIC_NAME.fullmatch(name) is not None
 
 
 def is_unfinished(name: str) -> bool:

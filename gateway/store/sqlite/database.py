@@ -158,18 +158,20 @@ class Database:
         if self._scrub_pending:
             self.scrub()
 
-    def copy(self, to: Path, *, without: Sequence[str] = (), source: sqlite3.Connection | None = None) -> None:
+    def copy(self, to: Path, *, without: Sequence[str] = ()) -> None:
         """Write a consistent copy while others may write; after an error there is no copy. Raise GatewayError.
 
-        ``without``: tables that are empty in the copy; ``source``: a connection to copy from in place of this one.
+        ``without``: tables that are empty in the copy.
         """
         new = to.with_name(f"{to.name}.new")
-        with self._lock, _store_errors():
+        with _store_errors():
             with _copy_errors(to):
                 new.unlink(missing_ok=True)
                 new.touch(0o600)
-            with closing(sqlite3.connect(new)) as target:
-                (source or self._db).backup(target)
+            # A connection of its own: the copy of a large store takes seconds, in which other threads use this one. And
+            # a connection within a transaction cannot be copied from.
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(new)) as target:
+                source.backup(target)
                 # Without this mode the copy would have two more files beside it.
                 target.execute("PRAGMA journal_mode = DELETE")
                 if without:
@@ -207,9 +209,7 @@ class Database:
             if 0 < version < schema.VERSION:
                 backups.mkdir(mode=0o700, exist_ok=True)
                 to = backups / f"before-version-{schema.VERSION}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
-                # A connection within a transaction, as this one is, cannot be copied from.
-                with closing(sqlite3.connect(self.path)) as source:
-                    self.copy(to, source=source)
+                self.copy(to)
                 self.upgrade_backup = to
             # There are no steps left if another process has upgraded the file since.
             for statement in _statements(schema.STEPS.get(version, "")):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.errors import StartError
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Store
 from gateway.store.sqlite import restore
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.backups import STORE_FILE
+from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.formats import check_formats
+from gateway.store.sqlite.key_file import KEY_FILE
 from gateway.store.sqlite.newer_files import record_version
 from gateway.store.sqlite.store import SqliteStore
-from gateway.store.sqlite.store_errors import store_unusable_error
+from gateway.store.sqlite.store_errors import IntactStoreError, store_unusable_error
 
 
 def path_of_store(data: Path) -> Path:
@@ -51,3 +54,20 @@ def restore_backup(backup: Path, data: Path, cipher: Cipher) -> Path | None:
     """
     check_formats(data, without=[STORE_FILE])
     return restore.restore(backup, path_of_store(data), cipher, AuditFile(data / AUDIT_FILE))
+
+
+def check_backup(backup: Path, data: Path, cipher: Cipher) -> tuple[int, int]:
+    """Check that a backup can be restored, as ``restore.check_backup`` does. Return its people and pictures."""
+    return restore.check_backup(backup, data, cipher)
+
+
+def check_master_key(data: Path, master: Cipher) -> bool:
+    """Return whether the store is encrypted, with this key. Raise GatewayError for another key."""
+    keys = DataKeys(data / KEY_FILE, master)
+    if not keys.file.exists():
+        return False
+    try:
+        keys.check()
+    except IntactStoreError as error:
+        raise StartError(f"This key cannot be used: {error}.") from None
+    return True

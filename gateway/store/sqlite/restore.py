@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gateway.errors import GatewayError, StartError
+from gateway.files.closed_folders import is_folder
 from gateway.files.ownership import permission_hint
 from gateway.model.caller import CLI_CALLER
 from gateway.store.audit_records import AuditHead
@@ -16,7 +18,7 @@ from gateway.store.cipher import Cipher
 from gateway.store.sqlite import schema
 from gateway.store.sqlite.audit_file import AuditFile, known_head
 from gateway.store.sqlite.backup_files import delete
-from gateway.store.sqlite.backups import BackupFolder
+from gateway.store.sqlite.backups import CHECK_FOLDER, STORE_FILE, BackupFolder
 from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
@@ -53,6 +55,37 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile) -> Path 
     with closing(Database(path)) as database:
         audit.collect(database)
     return before
+
+
+def check_backup(backup: Path, data: Path, cipher: Cipher) -> tuple[int, int]:
+    """Restore a backup into a temporary folder, and read everything in it. Return the number of people and pictures.
+
+    Only the data keys beside the backup are used, as after the loss of the data folder. Raise StartError.
+    """
+    with ExitStack() as stack:
+        parent = data if is_folder(data) else None
+        if parent is not None:
+            # An erasure deletes what a check left behind that was killed. It must not delete the folder of this one.
+            stack.enter_context(BackupFolder(data / "backups").locked())
+        folder = stack.enter_context(TemporaryDirectory(prefix=CHECK_FOLDER, dir=parent))
+        try:
+            return _try(backup, Path(folder) / STORE_FILE, cipher)
+        except (GatewayError, sqlite3.Error, OSError, ValueError) as error:
+            reason = str(error).replace(folder, str(backup.parent)).rstrip(".")
+            hint = permission_hint(error) if isinstance(error, OSError) else ""
+            raise StartError(f"The backup {backup} cannot be restored: {reason}{hint}.") from None
+
+
+def _try(backup: Path, path: Path, cipher: Cipher) -> tuple[int, int]:
+    """Restore a backup as a store that does not exist yet, and count its people and pictures."""
+    _copy(backup, path)
+    keys = DataKeys(backup.with_name(KEY_FILE), cipher)
+    if keys.has_key and keys.file.exists():
+        keys.check()
+    adopt_keys(backup, path, cipher)
+    with closing(SqliteStore(path, cipher)) as store:
+        pictures = [len(person.pictures) for person in store.archive.export_people()]
+    return len(pictures), sum(pictures)
 
 
 def _restore_detail(name: str, known: AuditHead | None, before: Path | None) -> str:

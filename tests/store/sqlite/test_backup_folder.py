@@ -199,6 +199,8 @@ def test_check_creates_no_file_beside_a_store_with_a_write_ahead_log(env: People
     ("name", "is_generated"),
     [
         (GENERATED_NAME, True),
+        ("automatic-20261128-120000.sqlite", True),
+        ("automatic-anna.sqlite", False),
         ("people-20261128-120000-12.sqlite", True),
         ("before-version-12-20261128-120000.sqlite", True),
         ("people-anna.sqlite", False),

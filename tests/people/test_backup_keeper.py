@@ -1,0 +1,172 @@
+"""The keeper of the backups, on a real store."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.model.caller import REST_CALLER
+from gateway.people import backup_keeper
+from gateway.people.backup_keeper import BackupKeeper, BackupRules
+from gateway.store.sqlite import backups
+from tests.examples import descriptor
+from tests.people.environment import PeopleEnvironment, open_environment, sample
+from tests.support import wait_for
+
+DAY_S = 86_400.0
+
+
+class Clock:
+    """The time of day of the keeper and of the store."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def time(self) -> float:
+        return self.now
+
+    def strftime(self, pattern: str) -> str:
+        return time.strftime(pattern, time.localtime(self.now))
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(backup_keeper, "time", clock)
+    monkeypatch.setattr(backups, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Iterator[PeopleEnvironment]:
+    with open_environment(tmp_path) as env:
+        yield env
+
+
+def enrol(env: PeopleEnvironment, name: str = "Alice") -> None:
+    env.registry.enrol(name, [sample(name, descriptor(len(name)))], REST_CALLER)
+
+
+def names(env: PeopleEnvironment) -> list[str]:
+    return sorted(path.name for path in (env.data / "backups").glob("*.sqlite"))
+
+
+def test_backup_is_made_once_a_day_and_only_after_a_change(env: PeopleEnvironment, clock: Clock) -> None:
+    keeper = BackupKeeper(env.store, BackupRules(every_h=24))
+    keeper.run_due()
+    assert names(env) == []
+    enrol(env)
+    keeper.run_due()
+    first = names(env)
+    assert len(first) == 1
+    assert first[0].startswith("automatic-")
+    # The change of the same day waits, and a day without a change needs no backup.
+    enrol(env, "Bob")
+    keeper.run_due()
+    assert names(env) == first
+    clock.now += DAY_S + 1
+    keeper.run_due()
+    assert len(names(env)) == 2
+    clock.now += 30 * DAY_S
+    keeper.run_due()
+    assert len(names(env)) == 2
+
+
+def test_audit_names_the_gateway_and_the_backup(env: PeopleEnvironment, clock: Clock) -> None:
+    enrol(env)
+    BackupKeeper(env.store, BackupRules()).run_due()
+    line = env.store.audit.read_lines(1)[0]
+    assert (line.action, line.door, line.detail) == ("backup", "gateway", names(env)[0])
+
+
+def test_time_without_a_backup_is_reported(env: PeopleEnvironment, clock: Clock) -> None:
+    keeper = BackupKeeper(env.store, BackupRules(every_h=0))
+    keeper.run_due()
+    assert keeper.pending_s == 0
+    enrol(env)
+    keeper.run_due()
+    clock.now += 100
+    keeper.run_due()
+    assert keeper.pending_s == pytest.approx(100)
+    env.store.backups.make()
+    keeper.run_due()
+    assert keeper.pending_s == 0
+    clock.now += 7
+    enrol(env, "Bob")
+    keeper.run_due()
+    assert keeper.pending_s == pytest.approx(7)
+
+
+def test_only_old_backups_of_the_gateway_itself_are_deleted(env: PeopleEnvironment, clock: Clock) -> None:
+    keeper = BackupKeeper(env.store, BackupRules(keep=2))
+    enrol(env)
+    mine = env.store.backups.make()
+    other = env.data / "backups" / "automatic-anna.sqlite"
+    shutil.copy(mine, other)
+    made = []
+    for name in ("Bob", "Carla", "Dietrich"):
+        clock.now += DAY_S + 1
+        enrol(env, name)
+        keeper.run_due()
+        made.append(max(each for each in names(env) if each.startswith("automatic-2")))
+    assert names(env) == sorted([*made[1:], mine.name, other.name])
+
+
+def test_clock_that_was_wrong_does_not_stop_the_backups(env: PeopleEnvironment, clock: Clock) -> None:
+    keeper = BackupKeeper(env.store, BackupRules())
+    enrol(env)
+    clock.now += 3650 * DAY_S
+    keeper.run_due()
+    clock.now -= 3650 * DAY_S
+    enrol(env, "Bob")
+    keeper.run_due()
+    assert len(names(env)) == 2
+    assert keeper.pending_s == 0
+
+
+def test_backup_that_would_fill_the_disk_is_a_warning_and_deletes_nothing(
+    env: PeopleEnvironment, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = BackupKeeper(env.store, BackupRules(keep=1))
+    enrol(env)
+    keeper.run_due()
+    before = names(env)
+    clock.now += DAY_S + 1
+    enrol(env, "Bob")
+    # A disk that is really full would disturb everything else on this machine.
+    with monkeypatch.context() as full:
+        full.setattr(backups, "LOW_DISK_BYTES", shutil.disk_usage(env.data).free)
+        keeper.run_due()
+    assert "delete what is not needed" in keeper.warnings[0]
+    assert names(env) == before
+    assert keeper.pending_s > DAY_S
+    keeper.run_due()
+    assert (keeper.warnings, keeper.pending_s, len(names(env))) == ((), 0, 1)
+    assert names(env) != before
+
+
+def test_erasure_reaches_the_backups_of_the_gateway(env: PeopleEnvironment, clock: Clock) -> None:
+    enrol(env)
+    BackupKeeper(env.store, BackupRules()).run_due()
+    path = env.data / "backups" / names(env)[0]
+    assert b"Alice" in path.read_bytes()
+    env.registry.erase("alice", REST_CALLER)
+    assert b"Alice" not in path.read_bytes()
+
+
+def test_thread_makes_the_backup_by_itself(env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup_keeper, "POLL_INTERVAL_S", 0.02)
+    enrol(env)
+    keeper = BackupKeeper(env.store, BackupRules())
+    keeper.start()
+    try:
+        wait_for(lambda: names(env))
+    finally:
+        keeper.stop()
