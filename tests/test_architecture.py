@@ -17,7 +17,7 @@ from tests.support import ROOT
 PACKAGE = ROOT / "gateway"
 
 LAYERS = [
-    {"__init__", "allocator", "errors", "logs", "periodic_thread"},
+    {"__init__", "allocator", "cores", "errors", "logs", "periodic_thread"},
     {"confinement", "files", "formats", "metrics", "model"},
     {"contract", "config"},
     {"store", "vision"},

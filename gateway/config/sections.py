@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +19,7 @@ from gateway.config.field_types import (
     Seconds,
 )
 from gateway.config.section import Section
+from gateway.cores import usable_cores
 from gateway.model import (
     DescriptorPrecision,
     DetectionMethod,
@@ -45,9 +45,7 @@ class WorkerSettings(Section):
     @property
     def count(self) -> int:
         """The number of worker processes: ``processes``, or one for each core that this process may use."""
-        if self.processes:
-            return self.processes
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.processes or usable_cores()
 
 
 class UploadSettings(Section):
