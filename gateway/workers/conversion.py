@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from gateway.errors import StartError
-from gateway.vision.engines.conversion import converted_models_folder, damaged_files
+from gateway.vision.engines.conversion import INSTALLATION, converted_models_folder, damaged_files
 from gateway.workers.environment import process_environment
 
 log = logging.getLogger(__name__)
@@ -18,10 +18,16 @@ CONVERSION_TIMEOUT_S = 600
 
 
 def ensure_converted(data: Path) -> Path:
-    """Convert the networks into the data folder unless intact ones exist, and return their folder.
+    """Return the folder of intact converted networks. Convert them into the data folder if there are none yet.
 
     Raises StartError.
     """
+    installed = converted_models_folder(INSTALLATION)
+    if installed.exists():
+        wrong = damaged_files(installed)
+        if not wrong:
+            return installed
+        log.warning("the converted models of the installation, %s, are damaged (%s)", installed, ", ".join(wrong))
     # The conversion runs in a process of its own, so that the gateway's process never loads OpenVINO.
     folder = converted_models_folder(data)
     wrong = damaged_files(folder)

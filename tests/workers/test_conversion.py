@@ -107,6 +107,47 @@ def test_only_one_of_two_simultaneous_processes_converts(tmp_path: Path) -> None
     assert damaged_files(folder) == []
 
 
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of converted models in an installation of the tests' own, with a copy of them."""
+    monkeypatch.setattr(converter, "INSTALLATION", tmp_path / "installation")
+    return Path(shutil.copytree(support.models(), converted_models_folder(tmp_path / "installation")))
+
+
+def test_models_of_the_installation_are_used_and_nothing_is_written(tmp_path: Path, installation: Path) -> None:
+    assert ensure_converted(tmp_path / "data") == installation
+    assert not (tmp_path / "data").exists()
+
+
+def test_damaged_models_of_the_installation_are_replaced_by_own_ones(
+    data: Path, installation: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (installation / "detector-int8.bin").write_bytes(b"damaged")
+    assert ensure_converted(data) == converted_models_folder(data)
+    (record,) = conversion_records(caplog)
+    assert str(installation) in record.getMessage()
+    assert "detector-int8.bin" in record.getMessage()
+
+
+def test_models_of_another_version_in_the_installation_are_not_used(data: Path, installation: Path) -> None:
+    installation.rename(installation.with_name("0123456789abcdef"))
+    assert ensure_converted(data) == converted_models_folder(data)
+
+
+def test_conversion_without_a_folder_converts_into_the_installation(tmp_path: Path) -> None:
+    """The build of the container runs this. The copy has no other files than the package's own."""
+    package = Path(shutil.copytree(support.ROOT / "gateway", tmp_path / "gateway"))
+    folder = converted_models_folder(package / "vision" / "engines")
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    subprocess.run(
+        [sys.executable, "-m", "gateway.vision.engines.conversion"],
+        cwd=tmp_path,
+        check=True,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    assert damaged_files(folder) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_ensure_converted_reports_a_data_folder_without_write_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

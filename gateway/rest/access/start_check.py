@@ -1,4 +1,4 @@
-"""The refusal to start if other machines could reach REST, and nobody could use it safely."""
+"""The refusal to start if other machines could reach REST, and nobody decided who may use it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def check_tokens(settings: RestSettings, tokens: Tokens) -> None:
-    """Raise StartError if REST listens beyond this machine without a token, or if the tokens cannot be read.
+    """Raise StartError if REST listens beyond this machine by mistake, or if the tokens cannot be read.
 
-    Log a warning if every request needs a token, and there is none.
+    It is no mistake if there is a token, or if ``anonymous`` says who needs none, even if that is nobody. Log a warning
+    if every request needs a token, and there is none.
     """
     try:
         has_tokens = bool(tokens.list_tokens())
@@ -24,11 +25,12 @@ def check_tokens(settings: RestSettings, tokens: Tokens) -> None:
     is_open_on_purpose = settings.anonymous is not None and bool(settings.anonymous.networks)
     if has_tokens or is_open_on_purpose:
         return
-    if not is_loopback_host(settings.host):
+    if settings.anonymous is None and not is_loopback_host(settings.host):
         raise StartError(
             f"REST would listen on {settings.host} (rest.host), which other machines can reach, and there is no token:"
             " make one with `facegate tokens add --name phone --role viewer`, or let addresses in without a token"
-            " (rest.anonymous), or set rest.host to 127.0.0.1."
+            " (rest.anonymous), or refuse every request until there is one (rest.anonymous: {from: []}), or set"
+            " rest.host to 127.0.0.1."
         )
     if settings.anonymous is not None or settings.proxies:
         log.warning("REST refuses every request, since there is no token: make one with `facegate tokens add`")

@@ -1,8 +1,9 @@
-"""The conversion of the networks to OpenVINO: ``python -m gateway.vision.engines.conversion FOLDER``.
+"""The conversion of the networks to OpenVINO: ``python -m gateway.vision.engines.conversion [FOLDER]``.
 
-The networks are converted once and stored in the data folder. The folder's name is made of the SHA-256 of the weights
-and the version of the converter, so files of another version are never used. The gateway checks the files at every
-start. The check needs their digests only, so that OpenVINO is not loaded into the gateway's process.
+The networks are converted once and stored in the data folder. Without FOLDER they are stored beside this module, for a
+container that is built. The folder's name is made of the SHA-256 of the weights and the version of the converter, so
+files of another version are never used. The gateway checks the files at every start. The check needs their digests
+only, so that OpenVINO is not loaded into the gateway's process.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ converted files."""
 CONVERTED: tuple[Role, ...] = ("detector", "descriptor", "proposer")
 """The models that are converted."""
 
+INSTALLATION = Path(__file__).parent
+"""The folder of the networks that were converted when a container was built, in place of the data folder."""
+
 DIGESTS_FILE = "digests.json"
 GRAPH_NAMES = ("detector-int8", "detector-f32", "descriptor-int8", "descriptor-f32", "proposer-f32")
 
 
 def converted_models_folder(data: Path) -> Path:
-    """Return the folder of the converted networks in the data folder."""
+    """Return the folder of the converted networks in the data folder, or in INSTALLATION."""
     made_of = " ".join([str(CONVERTER_VERSION), *(MODEL_FILES[role].sha256 for role in CONVERTED)])
     return data / "models" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
@@ -111,9 +115,9 @@ def _digest(path: Path) -> str:
 
 
 def main() -> None:
-    """Convert into the folder given on the command line. Exit with a message if that fails."""
+    """Convert into the folder given on the command line, or into the installation. Exit with a message on failure."""
     try:
-        convert(Path(sys.argv[1]))
+        convert(Path(sys.argv[1]) if len(sys.argv) > 1 else converted_models_folder(INSTALLATION))
     except (GatewayError, OSError) as error:
         sys.exit(f"the models cannot be converted: {error}")
 
