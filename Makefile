@@ -81,5 +81,9 @@ soak: setup ## Measure memory, threads and latency for an hour at half capacity,
 home-assistant-app: setup ## Write the app (add-on) of Home Assistant into dist/home-assistant; ARGS="--image ghcr.io/you/facegate"
 	@$(PYTHON_IN_VENV) -m scripts.home_assistant_app $(ARGS)
 
+.PHONY: release
+release: setup ## Make a release, and publish nothing: VERSION=1.2.0, ARGS=--dry-run prints the steps
+	@$(PYTHON_IN_VENV) scripts/release.py $(VERSION) $(ARGS)
+
 clean: ## Remove the environments, the caches and the demo's data
 	rm -rf .venv .venvs .mypy_cache .ruff_cache .pytest_cache data/demo
