@@ -9,7 +9,7 @@ IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 # There is no wheel of schemathesis for Python 3.10: nothing is installed there, and its tests are skipped.
 SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --quiet --frozen --only-group schemathesis
 
-.PHONY: help setup install run test test-all test-homeassistant test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
+.PHONY: help setup install run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -28,14 +28,19 @@ run: setup ## Run broker, gateway, REST and simulated cameras with real pictures
 test: setup ## Run the tests in three processes; ARGS goes to pytest, as ARGS="tests/people -x"
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) $(ARGS)
 
-test-all: setup ## Run these and the extra tests: a real Home Assistant, long runs, 1,000 cameras
+test-all: setup ## Run these and the extra tests: a real Home Assistant, ESPHome, long runs, 1,000 cameras
 	@scripts/setup_homeassistant.sh
+	@scripts/setup_devices.sh
 	@$(SCHEMATHESIS)
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "" $(ARGS)
 
 test-homeassistant: setup ## Run the tests of Home Assistant, with a real one if Python 3.13 is installed
 	@scripts/setup_homeassistant.sh
 	@$(PYTHON_IN_VENV) -m pytest -m "" tests/integrations/homeassistant $(ARGS)
+
+test-devices: setup ## Run the tests of the clients for devices, with ESPHome and MicroPython; they need g++ and libmosquitto-dev
+	@scripts/setup_devices.sh
+	@$(PYTHON_IN_VENV) -m pytest -m "" tests/device_sim/test_clients.py tests/device_sim/test_esp_clients.py tests/device_sim/test_device_programs.py $(ARGS)
 
 test-console: setup ## Run the tests of the console in a headless Chromium; SCREENSHOTS=DIR saves pictures of the views
 	@$(PYTHON_IN_VENV) -m pytest -m "" tests/console $(ARGS)
