@@ -52,7 +52,7 @@ def home_assistant_app(ctx: click.Context, options: Path, supervisor: str, data:
         try:
             _write(written, settings)
             (folder / FACES_FOLDER).mkdir(parents=True, exist_ok=True)
-            _make_data_folder(data)
+            make_data_folder(data)
         except OSError as error:
             raise ConfigError(f"The app cannot write {error.filename}: {error.strerror}.") from None
     ctx.invoke(run, config=written)
@@ -66,7 +66,7 @@ def _write(path: Path, settings: dict[str, Any]) -> None:
         yaml.safe_dump(settings, file, sort_keys=False, allow_unicode=True)
 
 
-def _make_data_folder(data: Path) -> None:
+def make_data_folder(data: Path) -> None:
     """Create the data folder, and give it to OWNER if it belongs to root, as a folder from a backup does."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Outside of the image there is no such user.

@@ -25,7 +25,18 @@ from tests.support import ROOT
 OWNER, OTHER = 65534, 65533
 PERSON = "Ada Lovelace"
 
-WITHOUT_STORE = {"acl", "asyncapi", "check-config", "completion", "frigate check", "key make", "openapi", "watch"}
+WITHOUT_STORE = {
+    "acl",
+    "asyncapi",
+    "check-config",
+    "completion",
+    "frigate check",
+    # It ends before the store: only the supervisor of Home Assistant gives it settings.
+    "home-assistant-app",
+    "key make",
+    "openapi",
+    "watch",
+}
 """Commands that use only the settings and the broker. A new command that opens no store is added here."""
 
 ARGUMENTS = {
