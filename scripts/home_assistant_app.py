@@ -6,6 +6,7 @@ The folder ``facegate`` in it can also be copied into the folder ``addons`` of H
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -101,7 +102,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     wheel = None if arguments.image else arguments.wheel or _build_wheel(ROOT / "dist")
     app = write_app(arguments.out, wheel, arguments.image, arguments.repository)
-    print(f"The app is written: {app}")
+    print(f"The app is written: {os.path.relpath(app)}")
 
 
 if __name__ == "__main__":
