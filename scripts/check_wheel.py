@@ -1,6 +1,9 @@
 """Build the source distribution and the wheel, install the wheel with pip alone, and recognise a picture with it.
 
-CI runs this: ``.venv/bin/python scripts/check_wheel.py``. It needs a network and 1.5 GB of free space.
+Then the installation is trimmed (scripts/trim_installation.py), and must recognise the picture again: with converted
+networks, with a proposer of TensorFlow Lite, and with a recogniser of ONNX.
+
+CI runs this: ``.venv/bin/python -m scripts.check_wheel``. It needs a network and 1.5 GB of free space.
 tests/test_wheel.py uses its functions for the gateway of an unpacked wheel.
 """
 
@@ -17,6 +20,9 @@ from tempfile import TemporaryDirectory
 
 import requests
 
+from scripts.trim_installation import trim
+from tests.onnx_files import write_dlib_onnx
+
 ROOT = Path(__file__).resolve().parents[1]
 READY_S = 120
 """The longest time from the start of the gateway to the first name."""
@@ -31,6 +37,9 @@ def main() -> None:
         run(programs / "facegate", "check-config", cwd=folder)
         refuse_the_stock_engine(programs / "facegate", folder)
         recognise(programs / "facegate", folder)
+        trim_environment(folder / "venv")
+        write_dlib_onnx(folder / "dlib.onnx")
+        recognise(programs / "facegate", folder / "trimmed", FACEGATE_RECOGNISER=str(folder / "dlib.onnx"))
     print("check_wheel: the wheel works")
 
 
@@ -63,10 +72,30 @@ def refuse_the_stock_engine(facegate: Path, folder: Path) -> None:
         sys.exit(f"check_wheel: dlib-hog without face_recognition: {done.returncode}, {done.stderr}")
 
 
-def recognise(facegate: Path, folder: Path) -> None:
-    """Run the gateway without a broker, and wait until it names the person in a picture."""
+def trim_environment(environment: Path) -> None:
+    """Remove what Facegate never loads, and check that pip misses nothing."""
+    before = size_mb(environment)
+    (site_packages,) = environment.glob("lib/python3*/site-packages")
+    trim(site_packages)
+    run(environment / "bin" / "pip", "check")
+    print(
+        f"check_wheel: the environment has {before} MB, and {size_mb(environment)} MB after scripts/trim_installation"
+    )
+
+
+def size_mb(folder: Path) -> int:
+    """Return the size of a folder on the disk, as ``du -sm`` prints it."""
+    return int(run("du", "-sm", folder).split()[0])
+
+
+def recognise(facegate: Path, folder: Path, **environment: str) -> None:
+    """Run the gateway without a broker and with a new data folder. Wait until it names the person in a picture.
+
+    ``environment``: more variables for the gateway.
+    """
+    folder.mkdir(exist_ok=True)
     port = free_port()
-    env = gateway_environment(folder / "data", port, free_port())
+    env = {**gateway_environment(folder / "data", port, free_port()), **environment}
     picture = (ROOT / "device_sim" / "frames" / "obama_1.jpg").read_bytes()
     with subprocess.Popen([facegate, "run"], cwd=folder, env=env) as process:
         try:
