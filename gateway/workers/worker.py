@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from gateway.model import Analysis, Task
 from gateway.model.recipes import DLIB_DIMENSIONS
 from gateway.workers.answers import most_answer_bytes, most_drawing_bytes, read_report
 from gateway.workers.channel import Channel
-from gateway.workers.environment import process_environment
+from gateway.workers.environment import process_environment, python_command
 from gateway.workers.messages import forward_messages
 from gateway.workers.options import WorkerOptions
 from gateway.workers.process_state import resident_bytes
@@ -38,7 +37,7 @@ _REQUESTED_EXIT_CODES = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGH
 
 def worker_command(options: WorkerOptions) -> list[str]:
     """Return the command of a worker process, without its last argument, the socket."""
-    return [sys.executable, "-m", "gateway.workers.process", options.to_json()]
+    return [*python_command("gateway.workers.process"), options.to_json()]
 
 
 class Worker:

