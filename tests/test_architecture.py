@@ -52,7 +52,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
         "rest/transport/sending",
     },
     "uvicorn": {"rest/server"},
-    "prometheus_client": {"rest/metrics_api"},
+    "prometheus_client": {"rest/metrics_api", "rest/metrics_text"},
     "openvino": {"vision/engines/openvino_import"},
     "simplejpeg": {"vision/decoding/jpeg_pixels"},
     "cv2": {

@@ -24,6 +24,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from gateway import __version__
 from gateway.app import Gateway
 from gateway.cli.checkup import machine
 from gateway.cli.checkup.backups import check_backups
@@ -34,11 +35,13 @@ from gateway.cli.checkup.finding import Finding
 from gateway.cli.checkup.frigate import check_frigate
 from gateway.cli.checkup.logins import check_logins
 from gateway.cli.checkup.rest import check_rest_settings, check_running_gateway, is_public
+from gateway.cli.checkup.work import check_work
 from gateway.cli.main import main
 from gateway.config import MqttSettings, RestSettings, Settings, find
 from gateway.model.caller import CLI_CALLER, Role
 from gateway.mqtt.transport.broker_limits import BrokerLimits
 from gateway.people.wiring import open_store_for_command
+from gateway.rest.metrics_text import Sample
 from gateway.store.tokens import Token, digest_of, make_secret
 from tests.e2e.deployments import small_settings
 from tests.e2e.secure_broker import secure_broker_running
@@ -370,6 +373,48 @@ def test_running_gateway_is_asked_for_its_warnings(gateway: Gateway, gateway_set
     warnings = set(gateway.health().warnings)
     assert {each.text for each in findings if each.about == "gateway" and each.state == "to_do"} == warnings
     assert "refuses the token in bad" in to_do(findings)["tokens"]
+
+
+def numbers(**values: float) -> list[Sample]:
+    """Return the numbers of a gateway that started two days ago."""
+    basic = {"facegate_clock_seconds": 1e9 + 2 * 86_400, "process_start_time_seconds": 1e9}
+    return [Sample(name, {}, value) for name, value in {**basic, **values}.items()]
+
+
+def test_numbers_of_a_running_gateway_are_checked(gateway: Gateway, gateway_settings: Settings) -> None:
+    """The gateway of the tests runs this version, and was started after its files were written."""
+    texts = [each.text for each in check_running_gateway(gateway_settings.rest, []) if each.about == "gateway"]
+    assert f"version {__version__} is running" in texts
+
+
+def test_gateway_of_another_version_must_be_restarted() -> None:
+    other = Sample("facegate_info", {"version": "0.0.1"}, 1.0)
+    (found,) = [each for each in check_work([other, *numbers()]) if each.state == "to_do"]
+    assert found.text == f"version 0.0.1 is running, and version {__version__} is installed: restart the gateway"
+    assert found.command == "sudo systemctl restart facegate"
+
+
+def test_files_that_are_newer_than_the_running_gateway_are_found() -> None:
+    same = Sample("facegate_info", {"version": __version__}, 1.0)
+    assert any("were changed after" in each.text for each in check_work([same, *numbers()]))
+    later = time.time() + 60
+    assert not any("changed after" in each.text for each in check_work(numbers(process_start_time_seconds=later)))
+
+
+@pytest.mark.parametrize(
+    ("requests", "dropped", "found"), [(10_000, 1_001, True), (10_000, 999, False), (99, 50, False)]
+)
+def test_machine_that_is_too_slow_is_found(requests: float, dropped: float, found: bool) -> None:
+    findings = check_work(numbers(facegate_requests_total=requests, facegate_frames_dropped_total=dropped))
+    assert any("the machine is too slow" in each.text for each in findings) is found
+
+
+@pytest.mark.parametrize(
+    ("route", "times", "found"), [("/metrics", 40, True), ("/metrics", 60, False), ("/", 60, True)]
+)
+def test_gateway_that_no_program_watches_is_found(route: str, times: float, found: bool) -> None:
+    asked = Sample("facegate_http_requests_total", {"method": "GET", "route": route, "status": "200"}, times)
+    assert any("no program watches" in each.text for each in check_work([asked, *numbers()])) is found
 
 
 def test_token_is_not_tried_where_its_role_forbids_it(gateway: Gateway, gateway_settings: Settings) -> None:

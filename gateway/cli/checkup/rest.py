@@ -9,11 +9,13 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from gateway.cli.checkup.finding import Finding, from_warnings
+from gateway.cli.checkup.work import check_work
 from gateway.config import RestSettings
 from gateway.contract.operations import least_role
 from gateway.integrations.http_client import HttpAnswer, HttpClient, HttpFailure, make_tls_context
 from gateway.model.caller import Caller
 from gateway.rest.access.anonymous import is_loopback_host
+from gateway.rest.metrics_text import Sample, parse_metrics
 from gateway.rest.transport.certificate import Certificate
 
 MAX_ANSWER_BYTES = 1_000_000
@@ -64,6 +66,7 @@ def check_running_gateway(rest: RestSettings, tokens: Sequence[tuple[str, str]])
             yield Finding("gateway", "to_do", text, f"sudo ss -ltnp sport = :{rest.port}")
             return
         yield from _check_health(health)
+        yield from check_work(_read_metrics(client, tokens))
         yield from _check_without_token(client)
         for name, token in tokens:
             yield _check_token(client, name, token)
@@ -89,6 +92,15 @@ def _ask_health(client: HttpClient, tokens: Sequence[tuple[str, str]]) -> dict[s
         if document is not None and "status" in document and len(document) > len(best or {}):
             best = document
     return best
+
+
+def _read_metrics(client: HttpClient, tokens: Sequence[tuple[str, str]]) -> list[Sample]:
+    """Return the numbers of the gateway; none if no caller may read them."""
+    for headers in ({}, *({"Authorization": f"Bearer {token}"} for _, token in tokens)):
+        answer = client.get("metrics", headers=headers)
+        if answer.status == HTTPStatus.OK:
+            return parse_metrics(answer.content.decode("utf-8", "replace"))
+    return []
 
 
 def _read(answer: HttpAnswer) -> dict[str, Any] | None:
