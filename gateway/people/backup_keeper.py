@@ -58,6 +58,7 @@ class BackupKeeper:
             if self._is_due():
                 self._make()
             self._problem = ()
+        # The store or the disk cannot be used. The time without a backup goes on.
         except GatewayError as error:
             self._problem = (f"the gateway cannot make its backup in data/backups: {error}",)
             log.error("%s", self._problem[0])

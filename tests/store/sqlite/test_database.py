@@ -22,6 +22,7 @@ from tests.examples import descriptor
 from tests.people.environment import files_with
 from tests.store.examples import RECIPE, enrol, picture
 from tests.store.sqlite.old_stores import version_of, write_old_store
+from tests.support import WAIT_S
 
 
 @pytest.fixture
@@ -256,3 +257,14 @@ def test_two_stores_on_one_file_see_each_other_s_changes(path: Path) -> None:
         enrol(other, "Bob", picture("d2"))
         assert [entry.person.slug for entry in one.people.list_entries()] == ["alice", "bob"]
         assert one.faces.revision() == other.faces.revision()
+
+
+def test_copy_does_not_wait_for_a_transaction_of_another_thread(database: Database, tmp_path: Path) -> None:
+    """Regression: all threads waited while a large store was copied."""
+    to = tmp_path / "copy.sqlite"
+    with database.transaction():
+        thread = threading.Thread(target=database.copy, args=(to,))
+        thread.start()
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+    assert to.exists()
