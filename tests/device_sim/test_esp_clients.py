@@ -28,6 +28,7 @@ from tests.device_sim.fake_gateway import (
     run_fake_gateway,
 )
 from tests.device_sim.test_clients import BASE
+from tests.e2e.secure_broker import secure_broker_running
 from tests.support import ROOT, Broker, Client, broker_running, frame, free_port, wait_for
 
 CLIENTS = ROOT / "device_sim" / "clients"
@@ -240,6 +241,52 @@ def test_device_gives_up_at_the_deadline(broker: Broker, firmware: Firmware) -> 
     with firmware.running("obama_1"):
         wait_for(lambda: firmware.verdicts)
     assert firmware.verdicts[0] == "no verdict"
+
+
+def test_device_uses_tls_and_a_login_with_the_shipped_acl(firmware: Firmware, tmp_path: Path) -> None:
+    """The certificate is for ``localhost``: a device that asked 127.0.0.1 would refuse it."""
+    camera = firmware.camera
+    with secure_broker_running(tmp_path, [camera]) as secure:
+        authority = f'R"({secure.ca.read_text()})"'
+        if firmware.kind == "arduino":
+            login = {"USER = nullptr, *const PASSWORD = nullptr": f'USER = "{camera}", *const PASSWORD = "{camera}"'}
+            tls = {"CA_CERTIFICATE = nullptr": f"CA_CERTIFICATE = {authority}", '"127.0.0.1"': '"localhost"'}
+        else:
+            login = {"kUser = nullptr, *kPassword = nullptr": f'kUser = "{camera}", *kPassword = "{camera}"'}
+            address = {"mqtt://127.0.0.1": "mqtts://localhost"}
+            tls = {"kCaCertificate = nullptr": f"kCaCertificate = {authority}", **address}
+        firmware.compile(secure.broker.port, "facegate", **login, **tls)
+        gateway = secure.connect("facegate").subscribe("facegate/+/request/#").subscribe("facegate/+/part/#")
+        with firmware.running("obama_1"):
+            request_id = gateway.get(60).topic.split("/")[-1]
+            gateway.publish(f"facegate/{camera}/verdict/{request_id}", b"match 1 joe")
+            wait_for(lambda: firmware.verdicts)
+        gateway.close()
+    assert firmware.verdicts[0] == "match 1 joe"
+
+
+@pytest.mark.skipif(
+    shutil.which("xtensa-lx106-elf-g++") is None,
+    reason="the compiler is not installed: sudo apt-get install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf",
+)
+def test_protocol_header_is_small_on_the_processor_of_the_boards(tmp_path: Path) -> None:
+    """The compiler of Debian is for the ESP8266, whose processor is of the family of the ESP32's."""
+    source, program = tmp_path / "board.cpp", tmp_path / "board.o"
+    source.write_text(
+        '#include "facegate_device.h"\nusing namespace facegate;\n'
+        'Request request("facegate", "porch", Pause(2500, 10000), 30000);\n'
+        "void begin(uint32_t now) { request.begin(now); request.record_sent(now, 7); }\n"
+        "bool is_due(uint32_t now) { return request.is_due(now); }\n"
+        "void take(const char *topic, const char *text) { request.take_message(topic, text, 5, 1, 2); }\n"
+        "bool is_better_later(const char *text) { return *hint(text) != 0 && score(text) < 1 && *person(text) == 0; }\n"
+    )
+    options = ["-std=c++11", "-Os", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+    header = f"-I{CLIENTS}/arduino_pubsubclient"
+    subprocess.run(["xtensa-lx106-elf-g++", *options, header, "-c", source, "-o", program], check=True, timeout=300)
+    sizes = subprocess.run(["xtensa-lx106-elf-size", program], capture_output=True, text=True, check=True, timeout=60)
+    code, constants, variables = map(int, sizes.stdout.splitlines()[1].split()[:3])
+    assert code < 2048
+    assert constants + variables < 256
 
 
 def test_protocol_header_is_plain_cpp11(tmp_path: Path) -> None:
