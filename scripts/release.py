@@ -132,6 +132,8 @@ class Release:
         if self._is_built():
             say("build", f"done already: {self.folder.relative_to(ROOT)}")
             return
+        if self.folder.exists():
+            raise Refusal(f"{self.folder} is of another commit or was changed: move it away, and run this again")
         say("build", f"build everything twice, into {self.folder.relative_to(ROOT)}")
         if self._dry:
             return
@@ -147,8 +149,6 @@ class Release:
         (new / "COMMIT").write_text(f"{git('rev-parse', 'HEAD')}\n")
         sums = [f"{digest(path)}  {path.name}\n" for path in sorted(new.iterdir())]
         (new / SUMS).write_text("".join(sums))
-        if self.folder.exists():
-            raise Refusal(f"{self.folder} is of another commit or was changed: move it away, and run this again")
         new.rename(self.folder)
 
     def test(self) -> None:
