@@ -62,7 +62,8 @@ def recognise(prefix: Sequence[str], work: Path, wheel: str, version: str) -> st
     """Install the wheel in the folder ``work``, and recognise a picture. Return what was installed."""
     python, facegate = work / "venv" / "bin" / "python", work / "venv" / "bin" / "facegate"
     settings = {"FACEGATE_DATA": str(work / "data"), "FACEGATE_PEOPLE__FOLDER": str(work / "known_faces")}
-    inside = [*prefix, "env", *(f"{name}={value}" for name, value in settings.items())]
+    # With PYTHONPATH the programs would import the modules of a checkout.
+    inside = [*prefix, "env", "--unset=PYTHONPATH", *(f"{name}={value}" for name, value in settings.items())]
     run([*inside, "python3" if prefix else sys.executable, "-m", "venv", str(work / "venv")])
     run([*inside, str(python), "-m", "pip", "install", "--quiet", str(work / wheel)])
     printed = run([*inside, str(facegate), "--version"]).strip()
