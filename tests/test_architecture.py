@@ -51,7 +51,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
         "rest/problems",
         "rest/transport/sending",
     },
-    "uvicorn": {"rest/server"},
+    "uvicorn": {"rest/server", "rest/transport/http_protocol"},
     "prometheus_client": {"rest/metrics_api", "rest/metrics_text"},
     "openvino": {"vision/engines/openvino_import"},
     "simplejpeg": {"vision/decoding/jpeg_pixels"},

@@ -19,6 +19,7 @@ from gateway.rest.access.client import Address, Proxies
 from gateway.rest.transport.bridge import MAX_HEADER_BYTES, Bridge
 from gateway.rest.transport.certificate import Certificate
 from gateway.rest.transport.connections import BACKLOG, WAIT_S, Connections, Listener, connection_limit, listen
+from gateway.rest.transport.http_protocol import HttpProtocol
 
 STOP_S = 2
 """Time for the last replies to be sent."""
@@ -104,7 +105,7 @@ class RestServer:
         return uvicorn.Config(
             self._bridge,
             loop="asyncio",
-            http="h11",
+            http=HttpProtocol,
             ws="none",
             lifespan="off",
             interface="asgi3",

@@ -283,6 +283,22 @@ def test_refusal_reaches_a_client_that_sends_everything_first(site: Site) -> Non
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"1\r\nab\r\n", b"-1\r\n"])
+def test_damaged_rest_of_a_refused_body_ends_the_connection(
+    site: Site, rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: the server tried to send a second response, and wrote a traceback into the log."""
+    head = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: http://other\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connections(site, 1, head) as (sock,):
+        assert read_status(sock) == 403
+        sock.sendall(rest)
+        with suppress(ConnectionResetError):
+            while sock.recv(4096):
+                pass
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    assert requests.get(site.url, timeout=WAIT_S).text == "served"
+
+
 def test_body_in_chunks_has_the_same_limit(site: Site) -> None:
     assert requests.post(f"{site.url}/echo", iter([b"one ", b"two"]), timeout=WAIT_S).content == b"one two"
     answer = requests.post(f"{site.url}/echo", iter([bytes(100_000)] * 4), timeout=WAIT_S)

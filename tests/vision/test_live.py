@@ -297,3 +297,21 @@ def test_landmarks_come_with_a_live_frame_on_request(camera: Camera) -> None:
 
 def test_live_task_runs_as_a_task_of_a_worker(facegate: Engine) -> None:
     assert run_task(OBAMA, facegate, LiveTask(full=True), LIMITS).looked == "full"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_frames_of_any_shape_are_looked_at(facegate: Engine, pixels: Pixels, kind: str) -> None:
+    """Regression: a PNG that was narrower than a block of the small picture was answered with ``internal``."""
+    failed = []
+    sides = (1, 2, 7, 8, 9, 15, 16, 240)
+    for width, height in ((width, height) for width in sides for height in sides):
+        shown, changed = pixels[:height, :width], 255 - pixels[:height, :width]
+        camera = Camera(facegate, Search(only=(), never=(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)),)))
+        for part in (shown, changed, shown):
+            try:
+                camera.show(encoded(part, kind))
+            except GatewayError as error:
+                failed.append(f"{width} x {height}: {error}")
+            except Exception as error:
+                failed.append(f"{width} x {height}: {error!r}")
+    assert failed == []

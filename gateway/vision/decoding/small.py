@@ -69,7 +69,9 @@ def _reduced(picture: DecodedPicture, image: Image) -> Luma:
     """Return the brightness of every SMALL_SCALE-th pixel, as a mean over its neighbours."""
     step = max(1, round(SMALL_SCALE * picture.pixels.shape[1] / image.width))
     green = picture.pixels[:, :, 1]
-    height, width = (max(1, side // step) for side in green.shape)
-    whole = green[: height * step, : width * step] if min(green.shape) >= step else green[:1, :1]
-    small: Luma = whole.reshape(height, -1, width, whole.shape[1] // width).mean(axis=(1, 3)).astype(np.uint8)
+    # A picture may be narrower than a step.
+    down, across = (min(step, side) for side in green.shape)
+    height, width = green.shape[0] // down, green.shape[1] // across
+    blocks = green[: height * down, : width * across].reshape(height, down, width, across)
+    small: Luma = blocks.mean(axis=(1, 3)).astype(np.uint8)
     return small

@@ -39,6 +39,18 @@ def test_whole_picture_is_the_same_as_in_other_requests() -> None:
     assert np.array_equal(EncodedPicture(OBAMA, LIMITS).decoded.pixels, decode(OBAMA, LIMITS))
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1, 1), (1, 1)), ((1, 240), (30, 1)), ((3, 240), (30, 1)), ((240, 3), (1, 30)), ((15, 9), (1, 1))],
+)
+def test_small_picture_of_a_narrow_file_has_its_brightness(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", size, (90, 90, 90)).save(buffer, "PNG")
+    small = EncodedPicture(buffer.getvalue(), LIMITS).small
+    assert small.shape == expected
+    assert (small == 90).all()
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_small_picture_is_upright(orientation: int) -> None:
     exif = PIL.Image.Exif()
