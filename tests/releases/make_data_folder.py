@@ -107,6 +107,7 @@ def _running(folder: Path, broker: Broker, known_faces: Path, people: dict[str, 
     gateway = RunningGateway(f"http://127.0.0.1:{rest}/api/v1", client, folder, {})
     try:
         wait_for(lambda: gateway.is_ready() or process.poll() is not None, LONG_S)
+        assert process.poll() is None, "the gateway ended before it was ready: see its log above, and try again"
         yield gateway
     except BaseException:
         print((folder / "gateway.log").read_text(), file=sys.stderr)
