@@ -10,7 +10,7 @@ IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 # There is no wheel of schemathesis for Python 3.10: nothing is installed there, and its tests are skipped.
 SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --quiet --frozen --only-group schemathesis
 
-.PHONY: help setup install install-service run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
+.PHONY: help setup install install-service deb run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -25,6 +25,9 @@ install: ## Create the environment with what the gateway needs only; EXTRAS="hei
 
 install-service: ## Install the gateway as a service of systemd, or update it (with sudo)
 	@scripts/install_service.sh
+
+deb: ## Build a package for this release of Debian or Ubuntu, into dist
+	@scripts/build_deb.sh
 
 run: setup ## Run broker, gateway, REST and simulated cameras with real pictures; ARGS="--for 30" stops after 30 s
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
