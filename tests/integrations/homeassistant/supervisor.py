@@ -47,7 +47,8 @@ def supervisor_running(mqtt: dict[str, Any] | None, network: dict[str, int | Non
         "/info": {"hostname": "homeassistant"},
     }
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"answers": answers}))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # By default, a server looks only every half a second whether it must stop.
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
