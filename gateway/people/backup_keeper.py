@@ -77,7 +77,7 @@ class BackupKeeper:
         with backups.locked():
             path = backups.free_path(automatic=True)
             make_backup(self._store, path, GATEWAY_CALLER)
-            backups.delete_old(self._rules.keep)
+            backups.delete_old(self._rules.keep, path)
         log.info("backup: %s", path)
 
     def _find_pending_s(self) -> float:
@@ -85,8 +85,10 @@ class BackupKeeper:
         if not state.changed:
             self._changed_at = None
             return 0.0
-        self._changed_at = self._changed_at or now
-        return max(0.0, now - (state.at or self._changed_at))
+        # A time in the future is of a clock that was wrong.
+        if self._changed_at is None or self._changed_at > now:
+            self._changed_at = now
+        return now - (self._changed_at if state.at is None or state.at > now else state.at)
 
 
 def make_backup(store: Store, path: Path, caller: Caller) -> None:

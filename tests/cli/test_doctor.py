@@ -183,6 +183,16 @@ def test_change_that_is_in_no_backup_for_long_is_found(
     assert found.command == "facegate backup"
 
 
+def test_change_after_a_backup_of_the_future_is_found(home: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.enrol()
+    with open_store_for_command(home.settings()) as store:
+        store.backups.make()
+        store.people.enrol("Bob", [picture("d2")], CLI_CALLER)
+    add_days_to_now(-400, monkeypatch)
+    (found,) = [each for each in backup_findings(home) if each.state == "to_do"]
+    assert found.text.endswith("in the future")
+
+
 def test_gateway_without_backups_of_its_own_is_found(home: Machine) -> None:
     home.enrol()
     home.content["backups"] = {"every_h": 0}

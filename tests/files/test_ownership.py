@@ -19,7 +19,7 @@ from gateway.model.caller import CLI_CALLER
 from gateway.store.cipher import Cipher, make_key
 from gateway.store.records import Picture, StoredFace
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
-from gateway.store.sqlite.backups import BackupFolder
+from gateway.store.sqlite.backup_folder import BackupFolder
 from gateway.store.sqlite.key_file import KEY_FILE
 from gateway.store.sqlite.store import SqliteStore
 from gateway.vision.engines.registry import ENGINES
@@ -53,7 +53,7 @@ def data() -> Iterator[Path]:
 
 AS_USER = """
 import os, sys
-import gateway.cli.main, gateway.cli.backups, gateway.cli.people, gateway.store.sqlite.backups
+import gateway.cli.main, gateway.cli.backups, gateway.cli.people, gateway.store.sqlite.backup_folder
 user = int(sys.argv.pop(1))
 os.setgroups([])
 os.setgid(user)
@@ -116,7 +116,7 @@ def test_unwritable_backup_is_a_warning_and_makes_an_erasure_fail(
     backup.chmod(mode)
     code = """
 from pathlib import Path
-backups = gateway.store.sqlite.backups.BackupFolder(Path(sys.argv[1]))
+backups = gateway.store.sqlite.backup_folder.BackupFolder(Path(sys.argv[1]))
 print(*backups.warnings)
 backups.erase('ada', ())
 """

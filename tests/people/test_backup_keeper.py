@@ -12,7 +12,7 @@ import pytest
 from gateway.model.caller import REST_CALLER
 from gateway.people import backup_keeper
 from gateway.people.backup_keeper import BackupKeeper, BackupRules
-from gateway.store.sqlite import backups
+from gateway.store.sqlite import backup_folder, backups
 from tests.examples import descriptor
 from tests.people.environment import PeopleEnvironment, open_environment, sample
 from tests.support import wait_for
@@ -41,6 +41,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(backup_keeper, "time", clock)
     monkeypatch.setattr(backups, "time", clock)
+    monkeypatch.setattr(backup_folder, "time", clock)
     return clock
 
 
@@ -129,6 +130,64 @@ def test_clock_that_was_wrong_does_not_stop_the_backups(env: PeopleEnvironment, 
     keeper.run_due()
     assert len(names(env)) == 2
     assert keeper.pending_s == 0
+
+
+@pytest.mark.parametrize("years", [10, -30])
+def test_backups_of_a_wrong_clock_displace_no_later_ones(env: PeopleEnvironment, clock: Clock, years: int) -> None:
+    keeper = BackupKeeper(env.store, BackupRules(keep=3))
+    right = clock.now
+    clock.now += years * 365 * DAY_S
+    for name in ("Alice", "Bob", "Carla"):
+        enrol(env, name)
+        keeper.run_due()
+        clock.now += DAY_S + 1
+    wrong = set(names(env))
+    assert len(wrong) == 3
+    clock.now = right
+    made: list[str] = []
+    for name in ("Dietrich", "Ernestine", "Friederike", "Gwendolyn"):
+        enrol(env, name)
+        keeper.run_due()
+        (new,) = set(names(env)) - wrong - set(made)
+        made.append(new)
+        assert len(names(env)) == 3
+        assert keeper.pending_s == 0
+        clock.now += DAY_S + 1
+    assert names(env) == made[1:]
+
+
+def test_new_backup_stays_while_the_clock_is_in_the_past(env: PeopleEnvironment, clock: Clock) -> None:
+    """A Raspberry Pi has no clock of its own: after a power cut its time is in the past."""
+    keeper = BackupKeeper(env.store, BackupRules(keep=2))
+    for name in ("Alice", "Bob"):
+        enrol(env, name)
+        keeper.run_due()
+        clock.now += DAY_S + 1
+    before = names(env)
+    clock.now -= 30 * 365 * DAY_S
+    enrol(env, "Carla")
+    keeper.run_due()
+    (new,) = set(names(env)) - set(before)
+    assert names(env) == [new, before[1]]
+
+
+def test_backups_of_one_second_are_deleted_in_their_order(env: PeopleEnvironment, clock: Clock) -> None:
+    store = env.store.backups
+    paths = [store.make(store.free_path(automatic=True)) for _ in range(11)]
+    store.delete_old(3, paths[-1])
+    assert names(env) == sorted(path.name for path in paths[-3:])
+
+
+def test_time_since_a_backup_of_the_future_is_reported(env: PeopleEnvironment, clock: Clock) -> None:
+    keeper = BackupKeeper(env.store, BackupRules(every_h=0))
+    clock.now += 3650 * DAY_S
+    env.store.backups.make()
+    clock.now -= 3650 * DAY_S
+    enrol(env)
+    keeper.run_due()
+    clock.now += 100
+    keeper.run_due()
+    assert keeper.pending_s == pytest.approx(100)
 
 
 def test_backup_that_would_fill_the_disk_is_a_warning_and_deletes_nothing(

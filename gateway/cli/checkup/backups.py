@@ -50,11 +50,13 @@ def _check_age(people: int, state: BackupState, settings: BackupSettings) -> Fin
     made = format_minute(state.at)
     max_days = settings.every_h * MAX_MISSED_BACKUPS / HOURS_PER_DAY if settings.every_h else MAX_DAYS_BY_HAND
     if state.changed and not _is_recent(state.at, max_days):
-        text = f"people were changed, and the last backup was made on {made}, more than {max_days:g} days ago"
+        age = "in the future" if state.at > time.time() else f"more than {max_days:g} days ago"
+        text = f"people were changed, and the last backup was made on {made}, {age}"
         return Finding("backups", "to_do", text, "facegate backup")
     since = "people were changed since" if state.changed else "nobody was changed since"
     return Finding("backups", "ok", f"the last backup was made on {made}, {since}")
 
 
 def _is_recent(at: float | None, days: float) -> bool:
-    return at is not None and time.time() - at <= days * DAY_S
+    # A time in the future is of a clock that was wrong.
+    return at is not None and 0 <= time.time() - at <= days * DAY_S

@@ -29,8 +29,8 @@ class Backups(Protocol):
     def check_room(self) -> None:
         """Raise GatewayError if a backup in the data folder might fill the disk."""
 
-    def delete_old(self, keep: int) -> None:
-        """Delete the oldest backups that the gateway made by itself, except ``keep``."""
+    def delete_old(self, keep: int, newest: Path) -> None:
+        """Delete the oldest backups that the gateway made by itself, except ``keep`` and the ``newest`` among them."""
 
     def audit_name(self, path: Path) -> str:
         """Return the name that the audit shows for a backup. It cannot contain the name of a person."""

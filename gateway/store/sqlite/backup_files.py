@@ -11,10 +11,13 @@ from pathlib import Path
 from gateway.errors import GatewayError
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S
 
-_AUTOMATIC_NAME = re.compile(r"automatic-\d{8}-\d{6}(-\d+)?\.sqlite")
+_AUTOMATIC_NAME = re.compile(r"automatic-(\d{8}-\d{6})(?:-(\d+))?\.sqlite")
 _GENERATED_NAME = re.compile(
     rf"(people-\d{{8}}-\d{{6}}(-\d+)?|before-version-\d+-\d{{8}}-\d{{6}})\.sqlite|{_AUTOMATIC_NAME.pattern}"
 )
+TIME_IN_NAMES = "%Y%m%d-%H%M%S"
+"""The form of the time in the name of a backup."""
+
 _UNFINISHED = ".sqlite.new"
 _SIDECARS = ("-wal", "-shm", "-journal")
 """Suffixes of the files beside a database that SQLite reads, writes and deletes together with the database."""
@@ -40,9 +43,14 @@ def is_generated_name(name: str) -> bool:
     return _GENERATED_NAME.fullmatch(name) is not None
 
 
-def is_automatic_name(name: str) -> bool:
-    """Return whether this is the name of a backup that the gateway made by itself."""
-    return _AUTOMATIC_NAME.fullmatch(name) is not None
+def parse_automatic_name(name: str) -> tuple[str, int] | None:
+    """Return the time in the name of a backup that the gateway made by itself, and its number in that second.
+
+    None for another name. The time is in the form of TIME_IN_NAMES.
+    """
+    if (found := _AUTOMATIC_NAME.fullmatch(name)) is None:
+        return None
+    return found[1], int(found[2] or 1)
 
 
 def is_unfinished(name: str) -> bool:

@@ -18,7 +18,7 @@ from gateway.store.cipher import Cipher
 from gateway.store.sqlite import schema
 from gateway.store.sqlite.audit_file import AuditFile, known_head
 from gateway.store.sqlite.backup_files import delete
-from gateway.store.sqlite.backups import CHECK_FOLDER, STORE_FILE, BackupFolder
+from gateway.store.sqlite.backup_folder import CHECK_FOLDER, STORE_FILE, BackupFolder
 from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
