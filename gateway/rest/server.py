@@ -20,6 +20,7 @@ from gateway.rest.transport.bridge import MAX_HEADER_BYTES, Bridge
 from gateway.rest.transport.certificate import Certificate
 from gateway.rest.transport.connections import BACKLOG, WAIT_S, Connections, Listener, connection_limit, listen
 from gateway.rest.transport.http_protocol import HttpProtocol
+from gateway.rest.transport.ingress_protocol import IngressProtocol
 
 STOP_S = 2
 """Time for the last replies to be sent."""
@@ -60,7 +61,7 @@ class RestServer:
         # A context of our own can take over a renewed certificate. One that uvicorn makes from file names cannot.
         context = None if self._certificate is None else self._certificate.context
         sockets = [self._listen("rest", self._settings.host, self._settings.port)]
-        self._servers = [uvicorn.Server(self._config(context))]
+        self._servers = [uvicorn.Server(self._config(HttpProtocol, context))]
         if ingress := self._settings.ingress:
             # The supervisor speaks plain HTTP, also if all others need TLS.
             only = ip_address(ingress.address)
@@ -70,7 +71,7 @@ class RestServer:
                 for each in sockets[0]:
                     each.close()
                 raise
-            self._servers.append(uvicorn.Server(self._config(None)))
+            self._servers.append(uvicorn.Server(self._config(IngressProtocol, None)))
         self._thread = threading.Thread(target=self._run, args=(sockets,), name="rest", daemon=True)
         self._thread.start()
 
@@ -100,12 +101,12 @@ class RestServer:
     async def _serve(self, sockets: Sequence[list[Listener]]) -> None:
         await asyncio.gather(*(server.serve(list(each)) for server, each in zip(self._servers, sockets, strict=True)))
 
-    def _config(self, context: ssl.SSLContext | None) -> uvicorn.Config:
+    def _config(self, protocol: type[HttpProtocol], context: ssl.SSLContext | None) -> uvicorn.Config:
         # log_config: the gateway has set up its log. ws: without WebSockets, such a request is an ordinary one.
         return uvicorn.Config(
             self._bridge,
             loop="asyncio",
-            http=HttpProtocol,
+            http=protocol,
             ws="none",
             lifespan="off",
             interface="asgi3",

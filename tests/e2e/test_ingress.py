@@ -134,9 +134,43 @@ def test_user_with_a_lower_role_is_refused(home: Home) -> None:
     with home_assistant_running(home.port, user="kid") as url:
         assert requests.get(f"{url}{PATH}/session", timeout=WAIT_S).json()["role"] == "client"
         assert requests.get(f"{url}{PATH}/api/v1/people", timeout=WAIT_S).status_code == 403
-        # A browser can send the header too. The supervisor passes on both.
-        forged = {"x-remote-user-name": "grace"}
-        assert requests.get(f"{url}{PATH}/api/v1/people", headers=forged, timeout=WAIT_S).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        # The supervisor removes it.
+        ("X-Remote-User-Name", 403),
+        ("x-remote-user-name", 400),
+        ("X-REMOTE-USER-NAME", 400),
+        ("X-Remote-User-name", 400),
+        ("x_remote_user_name", 400),
+        ("x-remote-user-id", 400),
+        ("X-Remote-User", 400),
+    ],
+)
+def test_browser_cannot_name_another_user(home: Home, header: str, status: int) -> None:
+    """Regression: in another spelling, the header of a browser came in place of the supervisor's."""
+    with home_assistant_running(home.port, user="kid") as url:
+        connection = HTTPConnection(url.removeprefix("http://"), timeout=WAIT_S)
+        connection.request("GET", f"{PATH}/api/v1/people", headers={header: "grace"})
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert status != 400 or f"The header {header} is refused" in answer.read().decode()
+        connection.close()
+        # The next request of the same user is an ordinary one.
+        assert requests.get(f"{url}{PATH}/session", timeout=WAIT_S).json()["role"] == "client"
+
+
+def test_second_header_about_the_user_is_refused(home: Home) -> None:
+    connection = HTTPConnection("127.0.0.1", home.port, WAIT_S, source_address=(SUPERVISOR, 0))
+    connection.putrequest("GET", "/api/v1/people")
+    for user in ("kid", "grace"):
+        connection.putheader("X-Remote-User-Name", user)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, b"came twice" in answer.read()) == (400, True)
+    connection.close()
 
 
 def test_port_that_is_taken_is_named(home: Home) -> None:

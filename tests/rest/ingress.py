@@ -6,7 +6,7 @@ It follows ``homeassistant/components/hassio/ingress.py`` of Home Assistant 2026
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,7 @@ FRAME = f"""<!doctype html><title>Home Assistant</title>
 """The page of Home Assistant, which shows the console of an app in a frame."""
 
 _NOT_PASSED_ON = {"content-length", "content-encoding", "transfer-encoding", "accept-encoding", "connection"}
+_USER_HEADERS = ("X-Remote-User-Id", "X-Remote-User-Name", "X-Remote-User-Display-Name")
 _NOT_ANSWERED = {"content-length", "transfer-encoding", "content-encoding", "connection"}
 
 
@@ -59,7 +60,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing."""
 
     def _headers(self) -> dict[str, str]:
-        headers = {name: text for name, text in self.headers.items() if name.lower() not in _NOT_PASSED_ON}
+        headers = {
+            name: text
+            for name, text in self.headers.items()
+            if name.lower() not in _NOT_PASSED_ON and name not in _USER_HEADERS
+        }
         before = f"{old}, " if (old := self.headers.get("X-Forwarded-For")) else ""
         added = {
             "X-Hass-Source": "core.ingress",
@@ -67,13 +72,11 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Forwarded-For": f"{before}{self.client_address[0]}, {CORE}",
             "X-Forwarded-Host": self.headers.get("X-Forwarded-Host", self.headers["Host"]),
             "X-Forwarded-Proto": self.headers.get("X-Forwarded-Proto", "http"),
-            "X-Remote-User-Id": "9d1f",
-            "X-Remote-User-Name": self.user,
-            "X-Remote-User-Display-Name": self.user.title(),
         }
         if self.command == "POST":
             added["Transfer-Encoding"] = "chunked"
-        return {**headers, **added}
+        users = ("9d1f", self.user, self.user.title())
+        return _merge({**dict(zip(_USER_HEADERS, users, strict=True)), **headers, **added})
 
     def _pass_on(self, answer: HTTPResponse) -> None:
         headers = {name: text for name, text in answer.getheaders() if name.lower() not in _NOT_ANSWERED}
@@ -96,6 +99,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, text in headers.items():
             self.send_header(name, text)
         self.end_headers()
+
+
+def _merge(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as aiohttp sends them: a later one replaces an earlier one that is spelled in another way."""
+    latest = {name.lower(): name for name in headers}
+    return {name: headers[name] for name in latest.values()}
 
 
 @contextmanager

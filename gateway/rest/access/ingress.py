@@ -67,7 +67,7 @@ def _user_of(request: Request) -> str:
     """Return the login of the user in lower case, or an empty text if it has none. Raise Forbidden."""
     # WSGI decodes headers as latin-1. Home Assistant sends UTF-8.
     text = request.headers.get(USER_HEADER, "").encode("latin-1", "replace").decode(errors="replace")
-    # The supervisor passes on a second header with this name, if a browser sends one: it could choose a role.
+    # Two headers become one text with a comma. IngressProtocol refuses them before, and headers that a browser sent.
     if "," in text:
         raise Forbidden(f"the header {USER_HEADER} names several users: expected one login, which has no comma")
     return text.strip().lower()
