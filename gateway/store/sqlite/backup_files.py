@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S
+from gateway.store.sqlite.sidecars import SIDECARS
 
 _AUTOMATIC_NAME = re.compile(r"automatic-(\d{8}-\d{6})(?:-(\d+))?\.sqlite")
 _GENERATED_NAME = re.compile(
@@ -19,9 +20,6 @@ TIME_IN_NAMES = "%Y%m%d-%H%M%S"
 """The form of the time in the name of a backup."""
 
 _UNFINISHED = ".sqlite.new"
-_SIDECARS = ("-wal", "-shm", "-journal")
-"""Suffixes of the files beside a database that SQLite reads, writes and deletes together with the database."""
-
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _WRITE_VERSION = 18
@@ -60,7 +58,7 @@ def is_unfinished(name: str) -> bool:
 
 def main_file(path: Path) -> Path | None:
     """Return the database that a file with one of SQLite's suffixes belongs to, else None."""
-    for suffix in _SIDECARS:
+    for suffix in SIDECARS:
         if path.name.endswith(suffix):
             return path.with_name(path.name.removesuffix(suffix))
     return None
@@ -68,7 +66,7 @@ def main_file(path: Path) -> Path | None:
 
 def delete(path: Path) -> None:
     """Delete a database and SQLite's files beside it. Raise OSError."""
-    for suffix in ("", *_SIDECARS):
+    for suffix in ("", *SIDECARS):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 

@@ -7,7 +7,9 @@ refused before it writes there, so that the file names the version that made the
 from __future__ import annotations
 
 import re
+import shlex
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 from gateway import __version__
 from gateway.errors import StartError
 from gateway.files.small_file import read_text, replace_text
+from gateway.store.sqlite.sidecars import SIDECARS
 
 VERSION_FILE = "version"
 """The name of the file in the data folder."""
@@ -26,6 +29,10 @@ _VERSION = re.compile(r"\d+\.\d+[a-z0-9.+-]*")
 
 class NewerFileError(StartError):
     """A refusal of a file that a newer Facegate wrote. Nothing was changed."""
+
+    def __str__(self) -> str:
+        """Return the whole message. It ends with a command, which must not be cut, and quotes no client."""
+        return Exception.__str__(self)
 
 
 def read_format(path: Path) -> int:
@@ -74,9 +81,26 @@ def _advise(path: Path, known: int, copies: str) -> str:
     copy = max(_readable_copies(path, known, copies), key=lambda each: each.stat().st_mtime, default=None)
     back = ""
     if copy is not None:
-        command = f"facegate restore {copy}" if path.name == "people.sqlite" else f"mv {copy} {path}"
+        restore = shlex.join(["facegate", "restore", str(copy)])
+        command = restore if path.name == "people.sqlite" else _exchange_command(path, copy)
         back = f", or return to the state before its upgrade: `{command}`"
     return f"Nothing was changed. Install {writer} again{back}."
+
+
+def _exchange_command(path: Path, copy: Path) -> str:
+    """Return the command that puts a copy in the place of a file, which stays under another name.
+
+    It is one program, so that ``sudo`` before it is enough. The files keep their owner and mode.
+    """
+    aside = f"{path.stem}-newer-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}"
+    # The log of the newer file must not stay beside the copy: SQLite would write its pages into the copy.
+    present = [suffix for suffix in ("", *SIDECARS) if path.with_name(path.name + suffix).exists()]
+    steps = [
+        ["cd", str(path.parent)],
+        *(["mv", path.name + suffix, aside + suffix] for suffix in present),
+        ["cp", "-p", str(copy.relative_to(path.parent)), path.name],
+    ]
+    return shlex.join(["sh", "-c", " && ".join(map(shlex.join, steps))])
 
 
 def _readable_copies(path: Path, known: int, pattern: str) -> Iterator[Path]:

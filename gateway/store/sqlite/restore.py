@@ -24,6 +24,7 @@ from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
 from gateway.store.sqlite.newer_files import read_format
+from gateway.store.sqlite.sidecars import SIDECARS
 from gateway.store.sqlite.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile) -> Path 
     except (GatewayError, sqlite3.Error, OSError) as error:
         delete(new)
         raise StartError(f"The backup {backup} was not restored: {error}{permission_hint(error)}") from None
-    for suffix in ("-wal", "-shm", "-journal"):
+    for suffix in SIDECARS:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     new.replace(path)
     delete(new)

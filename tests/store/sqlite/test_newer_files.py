@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from gateway.store.sqlite.newer_files import VERSION_FILE, NewerFileError, read_
 from gateway.store.sqlite.opening import open_store, restore_backup
 from gateway.store.tokens import Token
 from tests.examples import descriptor
-from tests.people.environment import files_with
 from tests.store.examples import enrol, people, picture
 from tests.support import ROOT
 
@@ -181,9 +181,54 @@ def test_audit_is_copied_before_it_is_upgraded(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(formats.FORMATS, AUDIT_FILE, 1)
     with pytest.raises(NewerFileError) as refused:
         check_formats(tmp_path)
-    assert str(refused.value).endswith(f"before its upgrade: `mv {copy} {path}`.")
-    copy.replace(path)
+    subprocess.run(["sh", "-c", find_command(refused.value)], check=True)
     check_formats(tmp_path)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT uid FROM audit").fetchall() == [("u1",)]
-    assert files_with(tmp_path / "backups", b"u1") == set()
+    (newer,) = tmp_path.glob("audit-newer-*.sqlite")
+    assert (read_format(newer), copy.exists()) == (audit_schema.VERSION, True)
+
+
+def find_command(refusal: NewerFileError) -> str:
+    """Return the command in the message of a refusal, which is not cut."""
+    found = re.search(r"before its upgrade: `(.+)`\.$", str(refusal))
+    assert found, refusal
+    return found[1]
+
+
+def test_newer_audit_is_moved_with_its_log_and_the_copy_keeps_owner_and_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last lines of a newer audit may be in a log of SQLite, which must not reach the copy."""
+    data = tmp_path / "it's home"
+    copy = data / "backups" / "audit-before-version-2-20261128-120000.sqlite"
+    copy.parent.mkdir(parents=True)
+    for path in (copy, data / AUDIT_FILE):
+        AuditFile(path)
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(audit_schema._VERSION_1)
+    set_format(copy, 1)
+    copy.chmod(0o600)
+    # The user root may give the file to another user, as the data folder of a service has one.
+    os.chown(copy, *((12_345, 12_346) if os.geteuid() == 0 else (-1, -1)))
+    before = copy.stat()
+    with closing(sqlite3.connect(data / AUDIT_FILE)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE newer (line TEXT)")
+        db.execute(f"PRAGMA user_version = {audit_schema.VERSION + 1}")
+        logged = {suffix: (data / f"{AUDIT_FILE}{suffix}").read_bytes() for suffix in ("", "-wal", "-shm")}
+    # A killed newer version leaves these files.
+    for suffix, content in logged.items():
+        (data / f"{AUDIT_FILE}{suffix}").write_bytes(content)
+    with pytest.raises(NewerFileError) as refused:
+        check_formats(data)
+    subprocess.run(["sh", "-c", find_command(refused.value)], check=True)
+    assert {path.name for path in data.glob(f"{AUDIT_FILE}*")} == {AUDIT_FILE}
+    assert (data / AUDIT_FILE).read_bytes() == copy.read_bytes()
+    now = (data / AUDIT_FILE).stat()
+    assert (now.st_uid, now.st_gid, now.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    check_formats(data)
+    (newer,) = data.glob("audit-newer-*.sqlite")
+    assert read_format(newer) == audit_schema.VERSION + 1
+    with closing(sqlite3.connect(newer)) as db:
+        assert db.execute("SELECT count(*) FROM newer").fetchone() == (0,)
