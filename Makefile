@@ -98,4 +98,4 @@ release: setup ## Make a release, and publish nothing: VERSION=1.2.0, ARGS=--dry
 	@$(PYTHON_IN_VENV) scripts/release.py $(VERSION) $(ARGS)
 
 clean: ## Remove the environments, the caches and the demo's data
-	rm -rf .venv .venvs .mypy_cache .ruff_cache .pytest_cache data/demo
+	rm -rf .venv .venv-tools.* .venvs .mypy_cache .ruff_cache .pytest_cache data/demo

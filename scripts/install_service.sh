@@ -1,36 +1,78 @@
 #!/bin/sh
 # Installs Facegate as a service of systemd: `sudo make install-service`. Run it again to update Facegate.
-# It makes the environment /opt/facegate/.venv, the user facegate, the settings in /etc/facegate, and the unit. It never
-# changes existing settings. ROOT=/folder installs below a folder, for tests.
+# It makes an environment in /opt/facegate/versions, the link /opt/facegate/.venv to it, the command facegate, the user
+# facegate, the settings in /etc/facegate, and the unit. It never changes existing settings. A running service keeps the
+# files that it was started from. ROOT=/folder installs below a folder, for tests.
 set -eu
+# The user of the service must be able to read all of it but the secrets.
+umask 022
 cd "$(dirname "$0")/.."
 
 fail() { printf 'install-service: %s\n' "$1" >&2; exit 1; }
 
 root=${ROOT:-}
 settings=$root/etc/facegate
+program=$root/opt/facegate
+unit=$root/etc/systemd/system/facegate.service
+command=$root/usr/local/bin/facegate
 [ "$(id -u)" = 0 ] || fail "only root can install a service: run \`sudo make install-service\`."
+if command -v dpkg >/dev/null && dpkg -S "$program/.venv" >/dev/null 2>&1; then
+  fail "the Debian package facegate is installed, and has its files in $program too.
+Update it by a newer package (\`make deb\`), or remove it first: sudo apt-get remove facegate"
+fi
 
-mkdir -p "$root/opt/facegate"
-scripts/setup.sh production "$root/opt/facegate/.venv"
 id facegate >/dev/null 2>&1 || useradd --system --home-dir /var/lib/facegate --shell /usr/sbin/nologin facegate
-install -d -m 0755 "$settings"
+install -d -m 0755 "$program" "$program/versions" "$settings" "$(dirname "$unit")" "$(dirname "$command")"
+
+# The service was started from the environment to which .venv points. All others are older, or were not finished.
+old=$(readlink "$program/.venv" || true)
+for each in "$program"/versions/*; do
+  [ "$each" = "$program/$old" ] || rm -rf "$each"
+done
+new=versions/$(date -u +%Y%m%d-%H%M%S)-$$
+discard() { rm -rf "$program/$new"; fail "$1"; }
+if [ -d "$program/.venv" ]; then
+  # A copy keeps the extras, and needs few downloads. Its programs name the folder that they are in.
+  source=$program/${old:-.venv}
+  cp -a "$source" "$program/$new" || discard "the present environment cannot be copied; see above"
+  { grep -rlIF "$source" "$program/$new/bin" "$program/$new/pyvenv.cfg" || true; } |
+    xargs -r sed -i "s|$source|$program/$new|g"
+fi
+scripts/setup.sh service "$program/$new" || discard "the installed version of Facegate was not changed"
+if [ -z "$root" ]; then
+  (cd / && runuser -u facegate -- "$program/$new/bin/facegate" --version) ||
+    discard "the user facegate cannot run the new version; see above. The installed version was not changed"
+fi
+
+# A link is replaced in one step: there is a complete environment at any time.
+ln -s "$new" "$program/.venv.new"
+[ -L "$program/.venv" ] || [ ! -e "$program/.venv" ] || mv "$program/.venv" "$program/versions/before"
+mv -T "$program/.venv.new" "$program/.venv"
+
 if [ ! -e "$settings/gateway.yaml" ]; then
-  # A service has no folder of its own to which relative paths could belong.
+  # A service has no folder of its own to which relative paths could belong. A full disk must not leave half a file.
   sed 's|^data: data$|data: /var/lib/facegate|; s|^  folder: known_faces$|  folder: /var/lib/facegate/known_faces|' \
-    config/gateway.yaml >"$settings/gateway.yaml"
+    config/gateway.yaml >"$settings/gateway.yaml.new"
+  mv "$settings/gateway.yaml.new" "$settings/gateway.yaml"
 fi
 [ -e "$settings/secrets" ] || install -m 0600 /dev/null "$settings/secrets"
-install -D -m 0644 config/facegate.service "$root/etc/systemd/system/facegate.service"
+install -m 0644 config/facegate.service "$unit.new"
+mv "$unit.new" "$unit"
+if [ ! -e "$command" ] && [ ! -L "$command" ]; then
+  ln -s /opt/facegate/.venv/bin/facegate "$command"
+elif [ "$(readlink "$command" || true)" != /opt/facegate/.venv/bin/facegate ]; then
+  echo "install-service: $command is another program and was left alone: run /opt/facegate/.venv/bin/facegate instead."
+fi
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then
   systemctl daemon-reload
-  # The service runs already if this is an update.
-  systemctl try-restart facegate
+  # The service runs already if this is an update. It may have to wait for its broker, so nothing waits for it here.
+  systemctl try-restart --no-block facegate ||
+    echo "install-service: the service was not restarted: see above, and run \`systemctl status facegate\`."
 fi
 cat <<END
 install-service: done. Next:
   1. Write the address of your broker into $settings/gateway.yaml (mqtt.host), and
      passwords into $settings/secrets, as lines such as FACEGATE_MQTT__PASSWORD=...
   2. sudo systemctl enable --now facegate
-  3. sudo /opt/facegate/.venv/bin/facegate doctor
+  3. sudo facegate doctor --config /etc/facegate/gateway.yaml
 END

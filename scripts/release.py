@@ -154,9 +154,12 @@ class Release:
     def test(self) -> None:
         """Install the wheel without anything of this environment, and recognise a picture."""
         say("test", "install the wheel in a bare system, and name the person in a picture")
-        if not self._dry:
-            (wheel,) = self.folder.glob("*.whl")
-            say("test", check_installation(wheel, self.version, ROOT))
+        if self._dry:
+            return
+        if not self._is_built():
+            raise Refusal(f"there is no build of this commit in {self.folder}: run the step build first")
+        (wheel,) = self.folder.glob("*.whl")
+        say("test", check_installation(wheel, self.version, ROOT))
 
     def make_tag(self) -> None:
         """Make the annotated tag, and print the command that publishes it."""

@@ -15,10 +15,14 @@ def write_program(path: Path, lines: str) -> None:
     path.chmod(0o755)
 
 
-def write_python(path: Path, minor: int, *, venv: bool = True) -> None:
-    """Write a program that looks like Python 3.<minor>, with or without its module venv."""
+def write_python(path: Path, minor: int, *, venv: bool = True, prefix: str | None = None) -> None:
+    """Write a program that looks like Python 3.<minor>, with or without its module venv.
+
+    ``prefix``: the folder in which it seems to be installed.
+    """
     hide = "" if venv else "sys.modules['ensurepip'] = None; "
-    code = f"import sys; sys.version_info = (3, {minor}, 0, 'final', 0); {hide}exec(sys.argv[1])"
+    place = f"sys.base_prefix = '{prefix}'; " if prefix else ""
+    code = f"import sys; sys.version_info = (3, {minor}, 0, 'final', 0); {hide}{place}exec(sys.argv[1])"
     write_program(path, f'exec {sys.executable} -c "{code}" "$2"')
 
 

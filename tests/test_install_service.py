@@ -11,17 +11,27 @@ import pytest
 from tests.programs import link_tools, write_program
 from tests.support import ROOT
 
-TOOLS = ("sh", "dirname", "sed", "cat", "install", "mkdir")
+TOOLS = (
+    *("sh", "dirname", "sed", "cat", "install", "mkdir", "readlink", "date", "rm", "cp", "mv", "ln", "grep", "xargs"),
+    *("touch", "chmod"),
+)
+
+BUILD = """
+[ -d "$2/bin" ] && echo kept >>"$2/state" || { mkdir -p "$2/bin"; echo new >"$2/state"; touch "$2/pyvenv.cfg"; }
+[ -e "$2/bin/facegate" ] || printf '#!%s/bin/python\\n' "$2" >"$2/bin/facegate"
+echo "$1 $2" >>"${0%/*}/built"
+"""
+"""Stands for scripts/setup.sh, which takes minutes. As real programs do, its program names its folder."""
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The files that the script uses. The environment is not made here, which takes minutes."""
+    """The files that the script uses."""
     project = tmp_path / "project"
     for name in ("scripts/install_service.sh", "config/gateway.yaml", "config/facegate.service"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
-    write_program(project / "scripts" / "setup.sh", 'echo "$@" >"$2.made"')
+    write_program(project / "scripts" / "setup.sh", BUILD)
     return project
 
 
@@ -34,40 +44,130 @@ def programs(tmp_path: Path) -> Path:
     return programs
 
 
-def install(project: Path, programs: Path) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder below which the service is installed."""
+    return tmp_path / "root"
+
+
+def install(project: Path, programs: Path, umask: int = 0o022) -> subprocess.CompletedProcess[str]:
     env = {"PATH": str(programs), "ROOT": str(project.parent / "root")}
     script = project / "scripts" / "install_service.sh"
-    return subprocess.run([str(script)], env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run([str(script)], env=env, capture_output=True, text=True, timeout=60, umask=umask)
 
 
-def test_service_gets_its_files_and_its_user(project: Path, programs: Path, tmp_path: Path) -> None:
+def installed(project: Path, programs: Path) -> Path:
+    """Install, and return the environment of the service."""
     done = install(project, programs)
     assert (done.returncode, done.stderr) == (0, "")
-    root = tmp_path / "root"
-    assert (root / "opt/facegate/.venv.made").read_text() == f"production {root}/opt/facegate/.venv\n"
+    return (project.parent / "root/opt/facegate/.venv").resolve()
+
+
+def test_service_gets_its_files_and_its_user(project: Path, programs: Path, root: Path) -> None:
+    done = install(project, programs)
+    assert (done.returncode, done.stderr) == (0, "")
+    environment = (root / "opt/facegate/.venv").resolve()
+    assert environment.parent == root / "opt/facegate/versions"
+    assert (project / "scripts/built").read_text() == f"service {environment}\n"
     assert (root / "etc/systemd/system/facegate.service").read_text() == (ROOT / "config/facegate.service").read_text()
     assert (root / "etc/facegate/secrets").stat().st_mode & 0o777 == 0o600
     settings = (root / "etc/facegate/gateway.yaml").read_text().splitlines()
     assert {"data: /var/lib/facegate", "  folder: /var/lib/facegate/known_faces"} <= set(settings)
-    assert (tmp_path / "user").read_text().split()[-1] == "facegate"
+    assert (root.parent / "user").read_text().split()[-1] == "facegate"
+    assert str((root / "usr/local/bin/facegate").readlink()) == "/opt/facegate/.venv/bin/facegate"
     assert "sudo systemctl enable --now facegate" in done.stdout
+    assert "sudo facegate doctor --config /etc/facegate/gateway.yaml" in done.stdout
 
 
-def test_second_installation_keeps_settings_and_secrets(project: Path, programs: Path, tmp_path: Path) -> None:
+def test_files_can_be_read_by_the_service_whatever_the_umask_of_root(project: Path, programs: Path, root: Path) -> None:
+    (root / "opt/facegate").mkdir(parents=True, mode=0o700)
+    for _ in range(2):
+        assert install(project, programs, umask=0o077).returncode == 0
+    for path in ("opt/facegate", "opt/facegate/versions", "opt/facegate/.venv/bin", "etc/facegate", "usr/local/bin"):
+        assert (root / path).stat().st_mode & 0o777 == 0o755, path
+    for path in ("etc/facegate/gateway.yaml", "etc/systemd/system/facegate.service", "opt/facegate/.venv/state"):
+        assert (root / path).stat().st_mode & 0o777 == 0o644, path
+
+
+def test_second_installation_keeps_settings_and_secrets(project: Path, programs: Path, root: Path) -> None:
     install(project, programs)
-    settings = tmp_path / "root" / "etc" / "facegate"
+    settings = root / "etc" / "facegate"
     for name in ("gateway.yaml", "secrets"):
         (settings / name).write_text("mine\n")
-    (tmp_path / "root/etc/systemd/system/facegate.service").write_text("an older unit\n")
-    done = install(project, programs)
-    assert (done.returncode, done.stderr) == (0, "")
+    (root / "etc/systemd/system/facegate.service").write_text("an older unit\n")
+    installed(project, programs)
     assert [(settings / name).read_text() for name in ("gateway.yaml", "secrets")] == ["mine\n", "mine\n"]
-    assert "[Service]" in (tmp_path / "root/etc/systemd/system/facegate.service").read_text()
+    assert "[Service]" in (root / "etc/systemd/system/facegate.service").read_text()
 
 
-def test_user_who_is_not_root_is_told_the_command(project: Path, programs: Path, tmp_path: Path) -> None:
+def test_update_is_built_beside_the_environment_of_the_running_service(project: Path, programs: Path) -> None:
+    first = installed(project, programs)
+    second = installed(project, programs)
+    assert first != second
+    assert (first / "state").read_text() == "new\n"
+    assert (first / "bin/facegate").read_text() == f"#!{first}/bin/python\n"
+    # The packages of the first one were kept. Its programs were not: they would run the first one.
+    assert (second / "state").read_text() == "new\nkept\n"
+    assert (second / "bin/facegate").read_text() == f"#!{second}/bin/python\n"
+    third = installed(project, programs)
+    assert sorted(second.parent.iterdir()) == sorted([second, third])
+
+
+def test_update_that_fails_changes_nothing(project: Path, programs: Path, root: Path) -> None:
+    first = installed(project, programs)
+    write_program(project / "scripts" / "setup.sh", 'touch "$2/half"; exit 1')
+    done = install(project, programs)
+    assert done.returncode == 1
+    assert "the installed version of Facegate was not changed" in done.stderr
+    assert (root / "opt/facegate/.venv").resolve() == first
+    assert list(first.parent.iterdir()) == [first]
+    assert not (first / "half").exists()
+
+
+def test_environment_that_was_no_link_becomes_one(project: Path, programs: Path, root: Path) -> None:
+    """Installations of version 0.1.0 had the environment itself there."""
+    old = root / "opt/facegate/.venv"
+    (old / "bin").mkdir(parents=True)
+    (old / "pyvenv.cfg").touch()
+    (old / "bin/facegate").write_text(f"#!{old}/bin/python\n")
+    new = installed(project, programs)
+    assert old.is_symlink()
+    assert (new / "bin/facegate").read_text() == f"#!{new}/bin/python\n"
+    installed(project, programs)
+    assert not (root / "opt/facegate/versions/before").exists()
+
+
+def test_settings_that_a_full_disk_cut_off_are_written_again(project: Path, programs: Path, root: Path) -> None:
+    (programs / "sed").unlink()
+    write_program(programs / "sed", "echo data:; echo 'sed: no space left on device' >&2; exit 4")
+    assert install(project, programs).returncode == 4
+    assert not (root / "etc/facegate/gateway.yaml").exists()
+    (programs / "sed").unlink()
+    (programs / "sed").symlink_to(str(shutil.which("sed")))
+    installed(project, programs)
+    assert "data: /var/lib/facegate\n" in (root / "etc/facegate/gateway.yaml").read_text()
+
+
+def test_command_of_somebody_else_is_left_alone(project: Path, programs: Path, root: Path) -> None:
+    command = root / "usr/local/bin/facegate"
+    write_program(command, "echo mine")
+    done = install(project, programs)
+    assert done.returncode == 0
+    assert "is another program and was left alone: run /opt/facegate/.venv/bin/facegate instead" in done.stdout
+    assert "echo mine" in command.read_text()
+
+
+def test_installation_of_the_debian_package_is_not_overwritten(project: Path, programs: Path, root: Path) -> None:
+    write_program(programs / "dpkg", f'[ "$*" = "-S {root}/opt/facegate/.venv" ]')
+    done = install(project, programs)
+    assert done.returncode == 1
+    assert "the Debian package facegate is installed" in done.stderr
+    assert not root.exists()
+
+
+def test_user_who_is_not_root_is_told_the_command(project: Path, programs: Path, root: Path) -> None:
     write_program(programs / "id", "echo 1000")
     done = install(project, programs)
     assert done.returncode == 1
     assert "run `sudo make install-service`" in done.stderr
-    assert not (tmp_path / "root").exists()
+    assert not root.exists()

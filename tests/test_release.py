@@ -214,6 +214,14 @@ def test_failed_build_shows_its_output_and_leaves_no_release(tmp_path: Path) -> 
     assert not (root / "dist" / "1.0.0").exists()
 
 
+def test_step_test_without_a_build_is_refused(root: Path) -> None:
+    """Regression: it ended with a traceback."""
+    release(root, "1.0.0", "--only", "cut")
+    assert "run the step build first" in refusal(root, "1.0.0", "--only", "test")
+    (root / "dist" / "1.0.0").mkdir(parents=True)
+    assert "run the step build first" in refusal(root, "1.0.0", "--only", "test")
+
+
 def test_options_are_explained() -> None:
     done = release(ROOT, "--help")
     assert done.returncode == 0

@@ -29,9 +29,9 @@ def setup(tmp_path: Path, programs: Path) -> Setup:
     (tmp_path / "project" / "scripts").mkdir(parents=True)
     script = Path(shutil.copy(ROOT / "scripts" / "setup.sh", tmp_path / "project" / "scripts"))
 
-    def run(**environment: str) -> str:
+    def run(*arguments: str, **environment: str) -> str:
         env = {"PATH": str(programs), "HOME": str(tmp_path / "home"), **environment}
-        done = subprocess.run([str(script)], env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(script), *arguments], env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1
         assert not (tmp_path / "project" / ".venv").exists()
         return done.stderr
@@ -94,3 +94,30 @@ def test_older_python_is_used_instead_of_a_newer_one(programs: Path, tmp_path: P
     write_python(programs / "python3", 14)
     write_python(tmp_path / place, 12, venv=False)
     assert "Python's venv module is missing. Install it with\n  sudo apt-get install python3.12-venv\n" in setup()
+
+
+HIDDEN = "/root/.local/share/uv/python/cpython-3.13.1-linux-x86_64-gnu"
+
+
+@pytest.mark.parametrize("prefix", [HIDDEN, "/home/me/.pyenv/versions/3.12.4", "/run/user/1000/python"])
+def test_python_that_the_unit_hides_is_not_used_for_a_service(programs: Path, setup: Setup, prefix: str) -> None:
+    write_python(programs / "python3", 13, prefix=prefix)
+    message = setup("service", "/nowhere")
+    assert "python3 is in a folder that systemd hides from services." in message
+    assert "&& sudo UV_PYTHON_INSTALL_DIR=/opt/python ~/.uv/bin/uv python install 3.13\n" in message
+    assert "`sudo make install-service PYTHON=/path/to/python` chooses one" in message
+
+
+def test_python_that_the_unit_shows_is_used_for_a_service(programs: Path, setup: Setup) -> None:
+    """Nothing is installed, because it has no venv module here."""
+    write_python(programs / "python3", 13, prefix=HIDDEN)
+    write_python(programs / "python3.11", 11, venv=False, prefix="/usr")
+    assert "sudo apt-get install python3.11-venv" in setup("service", "/nowhere")
+
+
+def test_advice_for_a_service_names_uv_by_its_path(programs: Path, setup: Setup) -> None:
+    """sudo does not know the user's PATH."""
+    write_python(programs / "python3", 13, prefix=HIDDEN)
+    write_program(programs / "uv", "exit 0")
+    advice = f"  sudo UV_PYTHON_INSTALL_DIR=/opt/python {programs}/uv python install 3.13\n"
+    assert advice in setup("service", "/nowhere")
