@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL_S = 600.0
 """The time between two looks whether a backup is due. The first import of known_faces/ should be done at the first."""
 
+_FAILURE = "the gateway cannot make its backup in data/backups"
+
 SECONDS_PER_HOUR = 3_600.0
 
 
@@ -55,14 +57,21 @@ class BackupKeeper:
     def run_due(self) -> None:
         """Make a backup if it is due. A failure is a warning until the next look."""
         try:
-            if self._is_due():
-                self._make()
+            try:
+                if self._is_due():
+                    self._make()
+            finally:
+                # The time without a backup goes on when no backup can be made.
+                self.pending_s = self._find_pending_s()
             self._problem = ()
-        # The store or the disk cannot be used. The time without a backup goes on.
+        # The store or the disk cannot be used.
         except GatewayError as error:
-            self._problem = (f"the gateway cannot make its backup in data/backups: {error}",)
+            self._problem = (f"{_FAILURE}: {error}",)
             log.error("%s", self._problem[0])
-        self.pending_s = self._find_pending_s()
+        # A bug in the gateway must not be silent either. The thread logs it.
+        except Exception as error:
+            self._problem = (f"{_FAILURE}, by a bug in the gateway that its log describes: {type(error).__name__}",)
+            raise
 
     def _is_due(self) -> bool:
         state = self._store.backups.read_state()

@@ -212,10 +212,11 @@ class SightingRecord:
 class BackupState:
     """The last backups. Times are seconds since 1970, None if there was none.
 
-    ``at``: the last backup; ``elsewhere_at``: the last one on another disk than the store; ``changed``: people were
-    added, changed or removed since the last backup.
+    ``at``: the last backup; ``elsewhere_at``, ``elsewhere``: the last one on another disk than the store, and its
+    folder; ``changed``: people were added, changed or removed since the last backup.
     """
 
     at: float | None = None
     elsewhere_at: float | None = None
+    elsewhere: str = ""
     changed: bool = False

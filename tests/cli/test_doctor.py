@@ -38,6 +38,7 @@ from gateway.cli.checkup.rest import check_rest_settings, check_running_gateway,
 from gateway.cli.checkup.work import check_work
 from gateway.cli.main import main
 from gateway.config import MqttSettings, RestSettings, Settings, find
+from gateway.files.disks import is_on_another_disk
 from gateway.model.caller import CLI_CALLER, Role
 from gateway.mqtt.transport.broker_limits import BrokerLimits
 from gateway.people.wiring import open_store_for_command
@@ -199,10 +200,17 @@ def test_gateway_without_backups_of_its_own_is_found(home: Machine) -> None:
     assert any("set backups.every_h to 24" in each.text for each in backup_findings(home))
 
 
+def test_backup_in_memory_is_on_no_disk(home: Machine) -> None:
+    """Regression: a backup in /tmp silenced the advice for a month, though a restart deletes it."""
+    home.enrol()
+    with TemporaryDirectory(dir="/dev/shm") as folder, open_store_for_command(home.settings()) as store:
+        store.backups.make(Path(folder) / "people.sqlite")
+    assert "facegate backup /mnt/usb/people.sqlite" in {each.command for each in backup_findings(home)}
+
+
 def test_backups_on_one_disk_only_are_found(home: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     home.enrol()
-    disk = home.data.stat().st_dev
-    folders = [each for each in (Path("/dev/shm"), Path("/var/tmp"), ROOT) if each.stat().st_dev != disk]  # noqa: S108
+    folders = [each for each in (Path("/var/tmp"), Path("/tmp"), ROOT) if is_on_another_disk(each, home.data)]  # noqa: S108
     if not folders:
         pytest.skip("this machine has one disk only")
 
@@ -215,6 +223,7 @@ def test_backups_on_one_disk_only_are_found(home: Machine, monkeypatch: pytest.M
     with TemporaryDirectory(dir=folders[0]) as folder, open_store_for_command(home.settings()) as store:
         store.backups.make(Path(folder) / "people.sqlite")
     assert not advises_another_disk()
+    assert any("on another disk was made" in each.text and each.text.endswith(folder) for each in backup_findings(home))
     add_days_to_now(31, monkeypatch)
     assert advises_another_disk()
 

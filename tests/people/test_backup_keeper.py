@@ -190,6 +190,47 @@ def test_time_since_a_backup_of_the_future_is_reported(env: PeopleEnvironment, c
     assert keeper.pending_s == pytest.approx(100)
 
 
+@pytest.mark.parametrize("note", ["", "{", "[]", '{"at": "today"}', '{"at": NaN}', '{"revision": null}', b"\xff"])
+def test_damaged_note_counts_as_none_and_is_logged_once(
+    env: PeopleEnvironment, clock: Clock, caplog: pytest.LogCaptureFixture, note: str | bytes
+) -> None:
+    enrol(env)
+    keeper = BackupKeeper(env.store, BackupRules())
+    keeper.run_due()
+    with env.store.database.transaction() as db:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'backups'", (note,))
+    assert env.store.backups.read_state().changed
+    env.store.backups.read_state()
+    keeper.run_due()
+    assert keeper.warnings == ()
+    assert (len(names(env)), env.store.backups.read_state().changed) == (2, False)
+    assert sum("note about the last backups is damaged" in each for each in caplog.messages) == 1
+
+
+def test_store_without_a_revision_is_a_warning(env: PeopleEnvironment, clock: Clock) -> None:
+    keeper = BackupKeeper(env.store, BackupRules())
+    with env.store.database.transaction() as db:
+        db.execute("UPDATE meta SET value = 'x' WHERE key = 'revision'")
+    keeper.run_due()
+    (warning,) = keeper.warnings
+    assert "cannot make its backup in data/backups: the people store: it is damaged: its revision" in warning
+
+
+def test_bug_in_the_making_of_a_backup_is_a_warning(
+    env: PeopleEnvironment, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(env)
+    keeper = BackupKeeper(env.store, BackupRules())
+    # A bug that is known would be mended: only a made one can stand for the others.
+    with monkeypatch.context() as broken:
+        broken.setattr(clock, "strftime", None)
+        with pytest.raises(TypeError):
+            keeper.run_due()
+    assert "by a bug in the gateway" in keeper.warnings[0]
+    keeper.run_due()
+    assert keeper.warnings == ()
+
+
 def test_backup_that_would_fill_the_disk_is_a_warning_and_deletes_nothing(
     env: PeopleEnvironment, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

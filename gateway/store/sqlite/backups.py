@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.errors import GatewayError
+from gateway.files.disks import is_on_another_disk
 from gateway.model.health import LOW_DISK_BYTES
 from gateway.store.records import BackupState
 from gateway.store.sqlite.backup_folder import BackupFolder, folder_errors
+from gateway.store.sqlite.backup_note import BackupNote
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.keys import SqliteKeys
 from gateway.store.sqlite.meta import SqliteNotes, read_meta
@@ -36,6 +38,7 @@ class SqliteBackups(BackupFolder):
         self._database = database
         self._keys = keys
         self._notes = SqliteNotes(database)
+        self._damaged_note: str | None = None
 
     def make(self, to: Path | None = None) -> Path:
         """Copy the store without unknown groups, sightings, effects, waiting audit lines and erasures.
@@ -55,10 +58,9 @@ class SqliteBackups(BackupFolder):
 
     def read_state(self) -> BackupState:
         """Return the times of the last backups, and whether people changed since. Raise GatewayError."""
-        noted = json.loads(self._notes.read_note(_NOTE) or "{}")
+        noted = self._read_note()
         # A store in which nobody was ever changed needs no backup.
-        changed = self._revision() != noted.get("revision", 0)
-        return BackupState(noted.get("at"), noted.get("elsewhere"), changed)
+        return BackupState(noted.at, noted.elsewhere, noted.folder, self._revision() != noted.revision)
 
     def check_room(self) -> None:
         """Raise GatewayError if a backup in the folder might fill the disk."""
@@ -72,16 +74,34 @@ class SqliteBackups(BackupFolder):
             )
 
     def _revision(self) -> int:
-        return int(read_meta(self._database, "revision", int))
+        try:
+            return int(read_meta(self._database, "revision", int))
+        except ValueError as error:
+            raise GatewayError(f"the people store: {error}") from None
+
+    def _read_note(self) -> BackupNote:
+        """Return the note about the last backups. A damaged one counts as none: then a backup is due."""
+        text = self._notes.read_note(_NOTE)
+        if text is None:
+            return BackupNote()
+        try:
+            return BackupNote.from_text(text)
+        except ValueError as error:
+            if text != self._damaged_note:
+                log.warning("the note about the last backups is damaged, and counts as none: %s", error)
+            self._damaged_note = text
+            return BackupNote()
 
     def _note(self, path: Path, revision: int) -> None:
         """Note that a backup was made. ``revision``: that of the people in it."""
-        noted = json.loads(self._notes.read_note(_NOTE) or "{}")
-        noted |= {"at": time.time(), "revision": revision}
-        if path.stat().st_dev != self._database.path.stat().st_dev:
-            noted["elsewhere"] = noted["at"]
+        noted = replace(self._read_note(), at=time.time(), revision=revision)
         try:
-            self._notes.write_note(_NOTE, json.dumps(noted))
+            if is_on_another_disk(path, self._database.path):
+                noted = replace(noted, elsewhere=noted.at, folder=str(path.absolute().parent))
+        except OSError as error:
+            raise GatewayError(f"the backup {path} was written, and cannot be found any more: {error}") from None
+        try:
+            self._notes.write_note(_NOTE, noted.to_text())
         # The disk of the store may be full, which is a good reason for a backup on another disk.
         except GatewayError as error:
             log.warning("the backup %s was made, but it cannot be noted: %s", path, error)
