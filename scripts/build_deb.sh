@@ -45,4 +45,5 @@ chmod -R go=rX,u+w $stage
 file=dist/facegate_${version}_${system}_$architecture.deb
 dpkg-deb --root-owner-group -Zzstd --build $stage "$file"
 rm -rf $stage
-echo "deb: $file has $(du -m "$file" | cut -f1) MB"
+echo "deb: $file has $(du -m "$file" | cut -f1) MB. To install it, run"
+echo "  sudo apt-get install ./$file"

@@ -46,6 +46,7 @@ SLOW_PLACES = (
     "rest/test_proxy_example.py",
     "store/sqlite/test_database.py",
     "test_allocator.py",
+    "test_deb_scripts.py",
     "test_install_service.py",
     "test_quick_all.py",
     "test_release.py",
