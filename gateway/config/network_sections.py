@@ -129,7 +129,7 @@ class IngressSettings(Section):
     address: str
     host: str = "0.0.0.0"  # noqa: S104 (connections from other addresses than ``address`` are closed)
     port: Port = 8099
-    role: UserRole = "admin"
+    role: UserRole = "viewer"
     users: Mapping[str, UserRole] = {}
 
     @field_validator("address")

@@ -169,7 +169,8 @@ def add_cross_site_check(
 
     @app.before_request
     def check() -> None:
-        # Home Assistant has the names. Its cookie protects it from a page that points a name of its own to it.
+        # Host has the name of Home Assistant, which the gateway does not know. A page with a name of its own gets no
+        # further than Home Assistant: the browser sends the log-in of Home Assistant to Home Assistant's name only.
         any_host = client_of(request).through_ingress
         try:
             cross_site.check(request.method, request.path, dict(request.headers), any_host=any_host)

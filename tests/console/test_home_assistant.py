@@ -24,12 +24,13 @@ def ingress_port() -> int:
 
 @pytest.fixture(scope="module")
 def rest_settings(ingress_port: int) -> dict[str, object]:
-    return {"ingress": {"address": SUPERVISOR, "host": "127.0.0.1", "port": ingress_port}}
+    users = {"grace": "admin"}
+    return {"ingress": {"address": SUPERVISOR, "host": "127.0.0.1", "port": ingress_port, "users": users}}
 
 
 @pytest.fixture(scope="module")
-def home_assistant(site: ConsoleSite, ingress_port: int) -> Iterator[str]:
-    with home_assistant_running(ingress_port) as url:
+def home_assistant(request: pytest.FixtureRequest, site: ConsoleSite, ingress_port: int) -> Iterator[str]:
+    with home_assistant_running(ingress_port, user=getattr(request, "param", "grace")) as url:
         yield url
 
 
@@ -57,6 +58,7 @@ def test_console_works_in_a_frame_without_a_token(page: Page, site: ConsoleSite,
     expect(console.get_by_role("heading", name="Barack Obama")).to_be_visible()
     expect(console.get_by_role("img").first).to_be_visible()
     expect(console.get_by_role("button", name="Log out")).to_have_count(0)
+    expect(console.locator("footer")).to_have_count(0)
     expect(console.locator("header .name")).to_have_text("grace")
     lines = console.locator("header nav a span").evaluate_all("all => all.map(each => each.getClientRects().length)")
     assert lines == [1] * len(lines)
@@ -79,3 +81,10 @@ def test_changes_and_events_pass_through_home_assistant(page: Page, site: Consol
     assert made["role"] == "viewer"
     lines = site.read("audit")["audit"]
     assert "homeassistant/grace" in [each["actor"] for each in lines if each["action"] == "add_token"]
+
+
+@pytest.mark.parametrize("home_assistant", ["kid"], indirect=True)
+def test_viewer_reads_how_to_get_another_role(page: Page, home_assistant: str) -> None:
+    console = open_console(page, home_assistant)
+    advice = "Your role is viewer. An administrator of Home Assistant gives you another one with the option “users”"
+    expect(console.get_by_text(advice)).to_be_visible()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from scripts.home_assistant_app import make_config
 from tests.integrations.homeassistant.supervisor import TOKEN, supervisor_running
 from tests.rest.ingress import PATH, SUPERVISOR, home_assistant_running
 from tests.support import ROOT, WAIT_S, broker_running, free_port, prepare_data_folder, wait_for
@@ -40,14 +41,18 @@ def test_app_starts_with_the_broker_of_home_assistant_and_shows_its_console(tmp_
     prepare_data_folder(tmp_path / "data" / "facegate")
     port = free_port()
     with broker_running(tmp_path) as broker:
+        # The default of an app, with the user that its guide adds.
+        options = {**make_config()["options"], "users": [{"name": "ada", "role": "admin"}]}
         mqtt = {"host": "127.0.0.1", "port": broker.port, "ssl": False}
         with supervisor_running(mqtt) as supervisor, home_assistant_running(port, user="ada") as url:
-            app = start(tmp_path, supervisor, port, {"role": "admin", "users": [], "log_level": "INFO"})
+            app = start(tmp_path, supervisor, port, options)
             try:
                 wait_for(lambda: app.poll() is not None or is_ready(f"{url}{PATH}"))
                 assert app.poll() is None, (tmp_path / "log").read_text()
                 session = requests.get(f"{url}{PATH}/session", timeout=WAIT_S).json()
                 assert (session["name"], session["role"]) == ("homeassistant/ada", "admin")
+                with home_assistant_running(port, user="kid") as other:
+                    assert requests.get(f"{other}{PATH}/session", timeout=WAIT_S).json()["role"] == "viewer"
                 written = tmp_path / "run" / "gateway.yaml"
                 assert written.stat().st_mode & 0o777 == 0o600
                 assert (tmp_path / "config" / "known_faces").is_dir()

@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("ingress")
     (folder / "nobody").mkdir()
     port = free_port()
-    ingress = {"address": SUPERVISOR, "host": "127.0.0.1", "port": port, "users": {"kid": "client"}}
+    ingress = {"address": SUPERVISOR, "host": "127.0.0.1", "port": port, "users": {"grace": "admin", "kid": "client"}}
     with broker_running(folder) as broker:
         wanted = settings(
             folder / "data",

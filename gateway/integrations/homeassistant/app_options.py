@@ -43,9 +43,10 @@ OPTIONS: tuple[AppOption, ...] = (
         "role",
         "rest.ingress.role",
         LEVEL_LIST,
-        "admin",
-        "Role of the users",
-        "What users of Home Assistant may do in the console. Each role may do all that the roles before it may do.",
+        # The console opens for each user of Home Assistant, also for one who is no administrator there.
+        "viewer",
+        "Role of all other users",
+        "Rights of all other users in the console. Each role may do all that the roles before it may do.",
     ),
     AppOption(
         "users",
@@ -53,7 +54,7 @@ OPTIONS: tuple[AppOption, ...] = (
         [{"name": "str", "role": LEVEL_LIST}],
         [],
         "Roles of single users",
-        "Other roles, by the login (username) of the user in Home Assistant.",
+        "Roles by the login (username) of the user in Home Assistant. Give yourself the role admin.",
     ),
     AppOption(
         "mqtt_host",

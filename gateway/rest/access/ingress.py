@@ -10,7 +10,7 @@ from flask import Request
 
 from gateway.config import IngressSettings
 from gateway.errors import Forbidden
-from gateway.model.caller import Caller, Role
+from gateway.model.caller import LEVELS, Caller, Role
 from gateway.rest.access.client import IngressPoint
 from gateway.rest.cross_site import SAFE_METHODS, is_same_origin, read_authority
 
@@ -60,7 +60,11 @@ class Ingress:
         if request.method not in SAFE_METHODS:
             _check_own_page(request)
         user = _user_of(request)
-        return Caller("rest", _caller_name(user), self._users.get(user, self._role))
+        return Caller("rest", _caller_name(user), self._role_of(user))
+
+    def _role_of(self, user: str) -> Role:
+        # Users of a log-in other than Home Assistant's own, such as trusted networks, have no login.
+        return self._users.get(user, self._role) if user else LEVELS[0]
 
 
 def _user_of(request: Request) -> str:

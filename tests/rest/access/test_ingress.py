@@ -78,6 +78,19 @@ def test_user_has_the_role_of_the_settings(site: IngressSite, user: str, role: s
     assert answer.get_json()["role"] == role
 
 
+def test_user_may_look_only_unless_the_settings_give_more(tmp_path: Path) -> None:
+    """Regression: the default was admin, also for users who are no administrators of Home Assistant."""
+    site = IngressSite(tmp_path)
+    assert site.ask(headers("kid"), "/session").get_json()["role"] == "viewer"
+
+
+def test_user_without_a_login_has_the_lowest_role(tmp_path: Path) -> None:
+    site = IngressSite(tmp_path, role="admin", users={"ada": "admin"})
+    nameless = {name: text for name, text in headers().items() if name != "X-Remote-User-Name"}
+    for sent in (nameless, headers(""), headers(" ")):
+        assert site.ask(sent, "/session").get_json()["role"] == "client"
+
+
 def test_role_that_is_too_low_is_refused_and_recorded(site: IngressSite) -> None:
     assert code_of(site.ask(headers("kid"))) == (403, "forbidden")
     assert [(each.caller.audit_text(), each.action) for each in site.events] == [
@@ -124,11 +137,10 @@ def test_unusual_login_has_a_plain_name(site: IngressSite) -> None:
     name = "Jörg Müller".encode().decode("latin-1")
     site.ask(headers(name))
     site.ask(headers("x" * 200))
-    site.ask(headers(""))
+    assert site.ask(headers(""), "/session").get_json()["name"] == "homeassistant"
     assert [each.name for each in site.served] == [
         "homeassistant/jörg_müller",
         f"homeassistant/{'x' * 64}",
-        "homeassistant",
     ]
 
 
@@ -178,8 +190,8 @@ def test_last_admin_token_may_go_if_a_user_is_admin() -> None:
     beyond = {"host": "192.168.1.5"}
     assert needs_token(RestSettings.model_validate(beyond))
     for ingress, needed in (
-        ({}, False),
-        ({"role": "viewer"}, True),
+        ({}, True),
+        ({"role": "admin"}, False),
         ({"role": "viewer", "users": {"a": "admin"}}, False),
     ):
         settings = RestSettings.model_validate({**beyond, "ingress": {"address": SUPERVISOR, **ingress}})

@@ -78,7 +78,9 @@ async function start() {
 function showConsole() {
   const skip = h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); main.focus(); } }, texts.skip);
   const brand = h("a", { class: "brand", href: "#/" }, h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "" }), "Facegate");
-  put(document.body, skip, h("header", {}, brand, navigation, caller), main, messagePlaces());
+  const isLimited = session.name?.startsWith("homeassistant") && !may("admin");
+  const advice = isLimited ? h("footer", {}, texts.homeAssistantRole(session.role)) : null;
+  put(document.body, skip, h("header", {}, brand, navigation, caller), main, advice, messagePlaces());
   drawCaller();
   showView();
 }

@@ -68,6 +68,8 @@ export const texts = {
     admin: "may do everything",
   },
 
+  homeAssistantRole: (role) => `Your role is ${role}. An administrator of Home Assistant gives you another one with the option “users” of the app Facegate.`,
+
   logIn: {
     title: "Log in",
     advice: "Paste a token. An administrator makes one in the view Tokens.",
