@@ -23,6 +23,9 @@ fi
 
 id facegate >/dev/null 2>&1 || useradd --system --home-dir /var/lib/facegate --shell /usr/sbin/nologin facegate
 install -d -m 0755 "$program" "$program/versions" "$settings" "$(dirname "$unit")" "$(dirname "$command")"
+# Another run would delete the environment that this one makes.
+exec 9>"$program/versions/.lock"
+flock --nonblock 9 || fail "another installation is running: wait until it has ended."
 
 # The service was started from the environment to which .venv points. All others are older, or were not finished.
 old=$(readlink "$program/.venv" || true)

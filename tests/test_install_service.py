@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.support import ROOT
 
 TOOLS = (
     *("sh", "dirname", "sed", "cat", "install", "mkdir", "readlink", "date", "rm", "cp", "mv", "ln", "grep", "xargs"),
-    *("touch", "chmod"),
+    *("touch", "chmod", "flock"),
 )
 
 BUILD = """
@@ -110,7 +111,17 @@ def test_update_is_built_beside_the_environment_of_the_running_service(project: 
     assert (second / "state").read_text() == "new\nkept\n"
     assert (second / "bin/facegate").read_text() == f"#!{second}/bin/python\n"
     third = installed(project, programs)
-    assert sorted(second.parent.iterdir()) == sorted([second, third])
+    assert sorted(second.parent.glob("2*")) == sorted([second, third])
+
+
+def test_second_run_at_the_same_time_is_refused(project: Path, programs: Path, root: Path) -> None:
+    first = installed(project, programs)
+    with (first.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = install(project, programs)
+    assert done.returncode == 1
+    assert "another installation is running: wait until it has ended." in done.stderr
+    assert (root / "opt/facegate/.venv").resolve() == first
 
 
 def test_update_that_fails_changes_nothing(project: Path, programs: Path, root: Path) -> None:
@@ -120,7 +131,7 @@ def test_update_that_fails_changes_nothing(project: Path, programs: Path, root: 
     assert done.returncode == 1
     assert "the installed version of Facegate was not changed" in done.stderr
     assert (root / "opt/facegate/.venv").resolve() == first
-    assert list(first.parent.iterdir()) == [first]
+    assert list(first.parent.glob("2*")) == [first]
     assert not (first / "half").exists()
 
 
