@@ -10,7 +10,7 @@ IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 # There is no wheel of schemathesis for Python 3.10: nothing is installed there, and its tests are skipped.
 SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --quiet --frozen --only-group schemathesis
 
-.PHONY: help setup install install-service deb run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app clean
+.PHONY: help setup install install-service deb run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app container clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -96,6 +96,9 @@ home-assistant-app: setup ## Write the app (add-on) of Home Assistant into dist/
 .PHONY: release
 release: setup ## Make a release, and publish nothing: VERSION=1.2.0, ARGS=--dry-run prints the steps
 	@$(PYTHON_IN_VENV) scripts/release.py $(VERSION) $(ARGS)
+
+container: ## Build the container image with docker, podman or buildah; ARGS="--platform linux/arm64"
+	@scripts/build_container.sh $(ARGS)
 
 clean: ## Remove the environments, the caches and the demo's data
 	rm -rf .venv .venv-tools.* .venvs .mypy_cache .ruff_cache .pytest_cache data/demo
