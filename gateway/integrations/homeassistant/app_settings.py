@@ -25,6 +25,10 @@ USER_FILE = "gateway.yaml"
 FACES_FOLDER = "known_faces"
 
 
+_FILLED = ("mqtt.host", "people.folder", "rest.hosts", *(each.setting for each in BY_NAME.values()))
+SECTIONS = frozenset(".".join(path.split(".")[:end]) for path in _FILLED for end in range(1, path.count(".") + 1))
+"""The sections into which the app puts settings: those of its options, and of what it finds out."""
+
 DATA_FOLDER = Path("/data/facegate")
 CONFIG_FOLDER = Path("/config")
 
@@ -43,7 +47,7 @@ def make_settings(options: Mapping[str, Any], supervisor: Supervisor, folders: A
     The supervisor is asked for the broker unless the user named another one.
     """
     path = folders.config / USER_FILE
-    own = read_yaml(path) if path.exists() else {}
+    own = _check_sections(read_yaml(path), path) if path.exists() else {}
     app = _app_settings(supervisor, folders)
     _refuse_twice(own, app, path, "the app sets it itself")
     chosen = write_settings(options)
@@ -58,6 +62,40 @@ def make_settings(options: Mapping[str, Any], supervisor: Supervisor, folders: A
         hosts = settings.get("rest", {}).get("hosts", [])
         put(settings, "rest.hosts", [*hosts, name, f"{name}.local"])
     return _merge(settings, app)
+
+
+def _check_sections(own: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the user's settings without empty sections. Raise ConfigError where a section or a list is another type.
+
+    Only the sections into which the app puts settings are looked at. The gateway checks the others.
+    """
+    checked = _without_empty(own, path, "")
+    rest = checked.get("rest", {})
+    hosts = rest.get("hosts")
+    if hosts is None:
+        rest.pop("hosts", None)
+    elif not isinstance(hosts, list):
+        raise ConfigError(f"{path}: rest.hosts must be a list, such as [pi.local], and is {hosts!r}: correct the file.")
+    return checked
+
+
+def _without_empty(tree: Mapping[str, Any], path: Path, before: str) -> dict[str, Any]:
+    """Return a copy of the section ``before`` without empty sections below it. Raise ConfigError."""
+    checked = dict(tree)
+    for section in sorted(each for each in SECTIONS if each.rpartition(".")[0] == before):
+        name = section.rpartition(".")[2]
+        value = checked.get(name)
+        if value is None:
+            # All lines of the section may be commented out.
+            checked.pop(name, None)
+        elif isinstance(value, Mapping):
+            checked[name] = _without_empty(value, path, section)
+        else:
+            raise ConfigError(
+                f"{path}: {section} must be a section with indented settings below it, and is {type(value).__name__}:"
+                " correct the file."
+            )
+    return checked
 
 
 def _app_settings(supervisor: Supervisor, folders: AppFolders) -> dict[str, Any]:

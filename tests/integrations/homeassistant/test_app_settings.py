@@ -138,6 +138,37 @@ def test_setting_of_the_app_is_refused_in_the_file(folders: AppFolders, text: st
         settings_of(folders)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["mqtt:", "people:", "rest:", "rest: {hosts: }", "rest: {ingress: }", "mqtt: {tls: }", "sightings:", "workers:"],
+)
+def test_empty_section_of_the_file_changes_nothing(folders: AppFolders, text: str) -> None:
+    """Regression: a section whose lines are all commented out ended the app with a traceback."""
+    options = {"mqtt_tls": True, "sightings_days": 2, "workers": 1}
+    network: dict[str, int | None] = {"5001/tcp": 5001}
+    expected = settings_of(folders, options, network=network)
+    (folders.config / USER_FILE).write_text(f"{text}\n")
+    assert settings_of(folders, options, network=network) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mqtt: broker.home", "mqtt must be a section with indented settings below it, and is str"),
+        ("people: [a]", "people must be a section .* and is list"),
+        ("rest: 5001", "rest must be a section .* and is int"),
+        ("rest: {ingress: on}", r"rest\.ingress must be a section .* and is bool"),
+        ("mqtt: {tls: true}", r"mqtt\.tls must be a section .* and is bool"),
+        ("rest: {hosts: pi.local}", r"rest\.hosts must be a list, such as \[pi\.local\], and is 'pi\.local'"),
+        ("rest: {hosts: {pi: local}}", r"rest\.hosts must be a list"),
+    ],
+)
+def test_section_of_another_type_is_explained(folders: AppFolders, text: str, message: str) -> None:
+    (folders.config / USER_FILE).write_text(f"{text}\n")
+    with pytest.raises(ConfigError, match=message):
+        settings_of(folders, network={"5001/tcp": 5001})
+
+
 def test_unknown_option_is_named(folders: AppFolders) -> None:
     with pytest.raises(ConfigError, match="The app has no option colour: remove it under Configuration, Edit in YAML"):
         settings_of(folders, {"colour": "red"})
