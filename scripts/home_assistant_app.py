@@ -23,6 +23,8 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "config" / "homeassistant_app"
 GUIDE = ROOT / "docs" / "how-to" / "home-assistant-app.md"
 
+TRIM = ROOT / "scripts" / "trim_installation.py"
+
 COPIED = ("README.md", "icon.png", "logo.png")
 
 REST_PORT_TEXT = "REST for programs outside of Home Assistant. They need a token from the view Tokens of the console."
@@ -66,6 +68,7 @@ def write_app(folder: Path, wheel: Path | None, image: str | None = None, reposi
     shutil.copy(ROOT / "CHANGELOG.md", app)
     if wheel is not None:
         shutil.copy(SOURCE / "Dockerfile", app)
+        shutil.copy(TRIM, app)
         shutil.copy(wheel, app)
         (app / "requirements.txt").write_text(_requirements())
     return app

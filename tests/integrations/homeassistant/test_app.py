@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,7 @@ def test_folder_is_complete(app: Path) -> None:
         "logo.png",
         "requirements.txt",
         "translations",
+        "trim_installation.py",
         f"facegate-{__version__}-py3-none-any.whl",
     }
     assert yaml.safe_load((app.parent / "repository.yaml").read_text()) == {"name": "Facegate"}
@@ -182,6 +184,18 @@ def test_folder_is_complete(app: Path) -> None:
     requirements = (app / "requirements.txt").read_text()
     assert "openvino==" in requirements
     assert "pytest" not in requirements
+
+
+def test_image_is_built_of_the_wheel_of_its_version_only(app: Path, tmp_path: Path) -> None:
+    """Regression: pip refused two wheels after the files of a newer version were copied over the older ones."""
+    folder = Path(shutil.copytree(app, tmp_path / "facegate"))
+    (folder / "facegate-0.0.1-py3-none-any.whl").touch()
+    dockerfile = (folder / "Dockerfile").read_text()
+    # The supervisor gives the version of config.yaml as this argument.
+    assert dockerfile.index("ARG BUILD_VERSION") < dockerfile.index("COPY")
+    patterns = re.findall(r"^COPY (.+) /tmp/$", dockerfile.replace("${BUILD_VERSION}", __version__), re.MULTILINE)
+    copied = [path.name for pattern in patterns[0].split() for path in folder.glob(pattern)]
+    assert copied == ["requirements.txt", "trim_installation.py", f"facegate-{__version__}-py3-none-any.whl"]
 
 
 def test_published_image_needs_no_files_to_build(tmp_path: Path) -> None:
