@@ -45,5 +45,6 @@ chmod -R go=rX,u+w $stage
 file=dist/facegate_${version}_${system}_$architecture.deb
 dpkg-deb --root-owner-group -Zzstd --build $stage "$file"
 rm -rf $stage
+# Without --reinstall, apt would keep an earlier build of the same version.
 echo "deb: $file has $(du -m "$file" | cut -f1) MB. To install it, run"
-echo "  sudo apt-get install ./$file"
+echo "  sudo apt-get install --reinstall ./$file"
