@@ -44,7 +44,7 @@ def settings_of(released: Released, folder: Path, broker: Broker, base: str = BA
         unknowns=long,
         ignored=long,
         sightings=long,
-        workers={"processes": 1},
+        workers={"processes": 1, "picture_s": LONG_S},
     )
 
 
