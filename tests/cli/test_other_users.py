@@ -41,6 +41,7 @@ WITHOUT_STORE = {
 
 ARGUMENTS = {
     "backup": ["copy.sqlite"],
+    "key check": ["new.key"],
     "key rotate": ["new.key"],
     "people add": ["picture.jpg", "--name", "Eve"],
     "people import": ["people.zip"],
