@@ -188,7 +188,8 @@ class Database:
             self._db.execute(f"PRAGMA {pragma}")
         (damage,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if damage != "ok":
-            raise sqlite3.DatabaseError(f"it is damaged: {damage}")
+            # The last line names the fault.
+            raise sqlite3.DatabaseError(f"it is damaged: {damage.splitlines()[-1]}")
         version = self._version()
         if version > schema.VERSION and not may_be_newer:
             raise NewerFileError(newer_file_message(self.path, version, schema.VERSION))
