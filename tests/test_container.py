@@ -203,6 +203,13 @@ def test_health_check_uses_https_if_the_gateway_has_a_certificate(tmp_path: Path
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_health_check_uses_no_proxy() -> None:
+    site, nobody = Site(free_port()), f"http://127.0.0.1:{free_port()}"
+    with serving(site, RestSettings(port=site.port)):
+        checked = check_health(site.port, HTTP_PROXY=nobody, http_proxy=nobody, ALL_PROXY=nobody)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 def test_health_check_refuses_a_gateway_that_is_not_live() -> None:
     class Stuck(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from urllib.request import urlopen
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 TIMEOUT_S = 8
 DEFAULT_PORT = "5001"
@@ -22,8 +22,10 @@ def main() -> None:
     # The certificate is made for the names that clients use. This connection does not leave the container.
     anybody = ssl.create_default_context()
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    # Docker passes HTTP_PROXY of its user on. A proxy cannot reach this address.
+    opener = build_opener(ProxyHandler({}), HTTPSHandler(context=anybody))
     try:
-        urlopen(url, timeout=TIMEOUT_S, context=anybody).close()  # noqa: S310  # the URL above
+        opener.open(url, timeout=TIMEOUT_S).close()
     except OSError as error:
         sys.exit(f"the gateway at {url} is not live: {error}")
 
