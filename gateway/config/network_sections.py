@@ -18,6 +18,7 @@ from gateway.config.field_types import (
     UserRole,
 )
 from gateway.config.section import Section
+from gateway.model.caller import home_assistant_login
 from gateway.model.requests import LOGIN_RULE, is_user_login
 
 
@@ -143,11 +144,18 @@ class IngressSettings(Section):
     @field_validator("users")
     @classmethod
     def _check_users(cls, users: Mapping[str, UserRole]) -> Mapping[str, UserRole]:
-        for user in users:
-            if not user.strip() or "," in user:
+        roles: dict[str, UserRole] = {}
+        for user, role in users.items():
+            login = home_assistant_login(user)
+            if not login or "," in login:
                 raise ValueError(f"{user[:64]!r} is not the login of a user: it must not be empty or have a comma")
-        # Home Assistant stores logins in lower case.
-        return {user.strip().lower(): role for user, role in users.items()}
+            if login in roles:
+                raise ValueError(
+                    f"{user[:64]!r} is the login of a user who has a role already: small and capital letters are the"
+                    " same here, so name each user once"
+                )
+            roles[login] = role
+        return roles
 
 
 class RestSettings(Section):

@@ -99,6 +99,11 @@ RETENTION_CALLER = Caller("retention", None, "system")
 """The erasure of people after ``people.keep_days``."""
 
 
+def home_assistant_login(text: str) -> str:
+    """Return the login of a user as Home Assistant stores it: in lower case, without spaces around it."""
+    return text.strip().lower()
+
+
 def camera_caller(name: str) -> Caller:
     """Return the caller for a camera, which always uses MQTT."""
     return Caller("mqtt", name, "camera")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from gateway.config.live_sections import SightingSettings
 from gateway.config.sections import UnknownSettings
 from gateway.errors import ConfigError
-from gateway.model.caller import LEVELS
+from gateway.model.caller import LEVELS, home_assistant_login
 
 OPTIONS_FILE = Path("/data/options.json")
 """The file into which the supervisor writes the options of an app, before each start."""
@@ -127,13 +127,26 @@ def read_options(path: Path = OPTIONS_FILE) -> dict[str, Any]:
 
 
 def write_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that options stand for, as a tree."""
+    """Return the settings that options stand for, as a tree. Raise ConfigError."""
     settings: dict[str, Any] = {}
     for name, value in options.items():
         if name == "users":
-            value = {each["name"]: each["role"] for each in value}
+            value = _roles_by_login(value)
         put(settings, BY_NAME[name].setting, value)
     return settings
+
+
+def _roles_by_login(users: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    roles: dict[str, str] = {}
+    for user in users:
+        login = home_assistant_login(user["name"])
+        if login in roles:
+            raise ConfigError(
+                f"The option users names {login[:64]!r} twice: small and capital letters are the same here. Remove one"
+                " of the two under Configuration, Edit in YAML."
+            )
+        roles[login] = user["role"]
+    return roles
 
 
 def put(settings: dict[str, Any], path: str, value: object) -> None:

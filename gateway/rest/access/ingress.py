@@ -10,7 +10,7 @@ from flask import Request
 
 from gateway.config import IngressSettings
 from gateway.errors import Forbidden
-from gateway.model.caller import LEVELS, Caller, Role
+from gateway.model.caller import LEVELS, Caller, Role, home_assistant_login
 from gateway.rest.access.client import IngressPoint
 from gateway.rest.cross_site import SAFE_METHODS, is_same_origin, read_authority
 
@@ -74,7 +74,7 @@ def _user_of(request: Request) -> str:
     # Two headers become one text with a comma. IngressProtocol refuses them before, and headers that a browser sent.
     if "," in text:
         raise Forbidden(f"the header {USER_HEADER} names several users: expected one login, which has no comma")
-    return text.strip().lower()
+    return home_assistant_login(text)
 
 
 def _caller_name(user: str) -> str:

@@ -145,7 +145,7 @@ def test_every_option_is_a_setting_with_the_same_bounds(option: Any) -> None:
 def examples(form: Any) -> list[Any]:
     """Return values that a form allows, those at its bounds included."""
     if isinstance(form, list):
-        return [[], [{"name": "ada", "role": role} for role in examples(form[0]["role"])]]
+        return [[], [{"name": f"user_{role}", "role": role} for role in examples(form[0]["role"])]]
     kind = form.rstrip("?")
     if kind.startswith("list("):
         return kind[5:-1].split("|")  # type: ignore[no-any-return]

@@ -96,6 +96,13 @@ def test_options_become_settings(folders: AppFolders) -> None:
     assert (settings.workers.processes, settings.log_level) == (1, "DEBUG")
 
 
+@pytest.mark.parametrize("second", ["anna", "Anna "])
+def test_second_role_for_one_user_is_refused(folders: AppFolders, second: str) -> None:
+    users = [{"name": "anna", "role": "viewer"}, {"name": second, "role": "admin"}]
+    with pytest.raises(ConfigError, match="The option users names 'anna' twice"):
+        settings_of(folders, {"users": users})
+
+
 def test_rest_is_closed_until_the_user_opens_its_port(folders: AppFolders) -> None:
     rest = settings_of(folders).rest
     assert (rest.host, rest.anonymous) == ("127.0.0.1", None)

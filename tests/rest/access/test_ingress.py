@@ -205,6 +205,10 @@ def test_last_admin_token_may_go_if_a_user_is_admin() -> None:
         ({"address": "supervisor"}, "'supervisor' is not an IP address: the supervisor has 172.30.32.2"),
         ({"address": SUPERVISOR, "port": 5001}, "give ingress a port of its own, such as 8099"),
         ({"address": SUPERVISOR, "users": {"a,b": "admin"}}, "must not be empty or have a comma"),
+        (
+            {"address": SUPERVISOR, "users": {"ada": "viewer", "Ada ": "admin"}},
+            "'Ada ' is the login of a user who has a",
+        ),
         ({"address": SUPERVISOR, "users": {"ada": "boss"}}, "Input should be"),
     ],
 )
