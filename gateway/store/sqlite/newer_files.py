@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.errors import StartError
+from gateway.files.ownership import invoking_user, user_name
 from gateway.files.small_file import read_text, replace_text
 from gateway.store.sqlite.sidecars import SIDECARS
 
@@ -90,17 +91,24 @@ def _advise(path: Path, known: int, copies: str) -> str:
 def _exchange_command(path: Path, copy: Path) -> str:
     """Return the command that puts a copy in the place of a file, which stays under another name.
 
-    It is one program, so that ``sudo`` before it is enough. The files keep their owner and mode.
+    It runs as the owner of the data folder. It is one program, so that ``sudo`` can be written before it. Also then it
+    follows no link that the owner puts in the place of a file. The files keep their owner and mode.
     """
     aside = f"{path.stem}-newer-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}"
     # The log of the newer file must not stay beside the copy: SQLite would write its pages into the copy.
     present = [suffix for suffix in ("", *SIDECARS) if path.with_name(path.name + suffix).exists()]
     steps = [
         ["cd", str(path.parent)],
-        *(["mv", path.name + suffix, aside + suffix] for suffix in present),
-        ["cp", "-p", str(copy.relative_to(path.parent)), path.name],
+        *(["mv", "-T", path.name + suffix, aside + suffix] for suffix in present),
+        ["cp", "-pT", "--remove-destination", str(copy.relative_to(path.parent)), path.name],
     ]
-    return shlex.join(["sh", "-c", " && ".join(map(shlex.join, steps))])
+    return shlex.join([*_as_owner(path.parent), "sh", "-c", " && ".join(map(shlex.join, steps))])
+
+
+def _as_owner(folder: Path) -> list[str]:
+    """Return the words that run a command as the owner of a folder: none if the owner started this process."""
+    owner = user_name(folder.stat().st_uid)
+    return [] if owner == invoking_user() else ["sudo", "-u", owner]
 
 
 def _readable_copies(path: Path, known: int, pattern: str) -> Iterator[Path]:

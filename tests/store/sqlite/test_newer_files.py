@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
+import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -24,6 +28,7 @@ from gateway.store.sqlite.newer_files import VERSION_FILE, NewerFileError, read_
 from gateway.store.sqlite.opening import open_store, restore_backup
 from gateway.store.tokens import Token
 from tests.examples import descriptor
+from tests.programs import write_program
 from tests.store.examples import enrol, people, picture
 from tests.support import ROOT
 
@@ -232,3 +237,51 @@ def test_newer_audit_is_moved_with_its_log_and_the_copy_keeps_owner_and_mode(
     assert read_format(newer) == audit_schema.VERSION + 1
     with closing(sqlite3.connect(newer)) as db:
         assert db.execute("SELECT count(*) FROM newer").fetchone() == (0,)
+
+
+def make_newer_audit(data: Path) -> Path:
+    """Write an audit of a newer format, and return its copy of before the upgrade."""
+    copy = data / "backups" / "audit-before-version-2-20261128-120000.sqlite"
+    copy.parent.mkdir()
+    for path, number in ((copy, 1), (data / AUDIT_FILE, audit_schema.VERSION + 1)):
+        AuditFile(path)
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(audit_schema._VERSION_1)
+        set_format(path, number)
+    return copy
+
+
+def test_command_follows_no_link_that_is_put_in_the_place_of_the_audit(tmp_path: Path) -> None:
+    """A hijacked service could let the user root overwrite any file with it."""
+    data, victim = tmp_path / "data", tmp_path / "victim"
+    data.mkdir()
+    copy = make_newer_audit(data)
+    victim.write_text("mine\n")
+    with pytest.raises(NewerFileError) as refused:
+        check_formats(data)
+    # The link is there as soon as the newer file has its other name.
+    write_program(tmp_path / "bin" / "mv", f'{shutil.which("mv")} "$@" && ln -s {victim} {AUDIT_FILE}')
+    env = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", find_command(refused.value)], check=True, env=env)
+    assert victim.read_text() == "mine\n"
+    assert not (data / AUDIT_FILE).is_symlink()
+    assert (data / AUDIT_FILE).read_bytes() == copy.read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder to another user")
+@pytest.mark.parametrize(("uid", "name"), [(pwd.getpwnam("nobody").pw_uid, "nobody"), (12_345, "'#12345'")])
+def test_command_for_root_runs_as_the_owner_of_the_data_folder(uid: int, name: str) -> None:
+    # The owner can enter this folder, unlike those that pytest makes.
+    with TemporaryDirectory() as folder:
+        data = Path(folder)
+        make_newer_audit(data)
+        for path in (data, *data.rglob("*")):
+            os.chown(path, uid, -1)
+        # The process that reads the files becomes their owner, and knows that root started it.
+        code = (
+            "import sys; from pathlib import Path; from gateway.files.ownership import become_owner;"
+            " from gateway.store.sqlite.formats import check_formats;"
+            " data = Path(sys.argv[1]); become_owner(data); check_formats(data)"
+        )
+        done = subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, capture_output=True, text=True)
+        assert f"before its upgrade: `sudo -u {name} sh -c 'cd {data} && mv -T {AUDIT_FILE} " in done.stderr
