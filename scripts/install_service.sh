@@ -21,14 +21,37 @@ if command -v dpkg >/dev/null && dpkg -S "$program/.venv" >/dev/null 2>&1; then
 Update it by a newer package (\`make deb\`), or remove it first: sudo apt-get remove facegate"
 fi
 
+# Another owner could put links there that root follows, and change the programs that root runs.
+for each in "$program" "$program/versions"; do
+  if [ -e "$each" ] && [ ! -O "$each" ]; then
+    fail "$each belongs to another user than root, who can change the programs in it.
+Look at what is there, and give it to root: sudo chown -hR root: $each"
+  fi
+  install -d -m 0755 "$each"
+done
 id facegate >/dev/null 2>&1 || useradd --system --home-dir /var/lib/facegate --shell /usr/sbin/nologin facegate
-install -d -m 0755 "$program" "$program/versions" "$settings" "$(dirname "$unit")" "$(dirname "$command")"
+install -d -m 0755 "$settings" "$(dirname "$unit")" "$(dirname "$command")"
 # Another run would delete the environment that this one makes.
-exec 9>"$program/versions/.lock"
+exec 9<"$program/versions"
 flock --nonblock 9 || fail "another installation is running: wait until it has ended."
 
+# An interrupted run leaves the next link, and may have moved away the environment of version 0.1.0, which was no link.
+rm -f "$program/.venv.new"
+if [ ! -e "$program/.venv" ] && [ ! -L "$program/.venv" ] && [ -d "$program/versions/before" ]; then
+  mv "$program/versions/before" "$program/.venv"
+fi
 # The service was started from the environment to which .venv points. All others are older, or were not finished.
-old=$(readlink "$program/.venv" || true)
+old=
+if [ -L "$program/.venv" ]; then
+  # An administrator may have made the link, with a whole path.
+  found=$(readlink -f "$program/.venv" || true)
+  if [ ! -d "$found" ] || [ "$(dirname "$found")" != "$(readlink -f "$program/versions")" ]; then
+    fail "$program/.venv must point to a folder in $program/versions, but points to $(readlink "$program/.venv").
+Nothing was deleted. Let it point to the environment to keep, one of \`ls $program/versions\`:
+sudo ln -sfnT versions/NAME $program/.venv"
+  fi
+  old=versions/${found##*/}
+fi
 for each in "$program"/versions/*; do
   [ "$each" = "$program/$old" ] || rm -rf "$each"
 done

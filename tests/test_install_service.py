@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -116,9 +117,12 @@ def test_update_is_built_beside_the_environment_of_the_running_service(project: 
 
 def test_second_run_at_the_same_time_is_refused(project: Path, programs: Path, root: Path) -> None:
     first = installed(project, programs)
-    with (first.parent / ".lock").open("w") as lock:
+    lock = os.open(first.parent, os.O_RDONLY)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = install(project, programs)
+    finally:
+        os.close(lock)
     assert done.returncode == 1
     assert "another installation is running: wait until it has ended." in done.stderr
     assert (root / "opt/facegate/.venv").resolve() == first
@@ -146,6 +150,94 @@ def test_environment_that_was_no_link_becomes_one(project: Path, programs: Path,
     assert (new / "bin/facegate").read_text() == f"#!{new}/bin/python\n"
     installed(project, programs)
     assert not (root / "opt/facegate/versions/before").exists()
+
+
+def become_interrupted(programs: Path) -> None:
+    """Let the next run end before the link is replaced."""
+    (programs / "mv").unlink()
+    write_program(programs / "mv", f'[ "$1" = -T ] && exit 9; exec {shutil.which("mv")} "$@"')
+
+
+def repair(programs: Path) -> None:
+    (programs / "mv").unlink()
+    (programs / "mv").symlink_to(str(shutil.which("mv")))
+
+
+def test_update_that_was_interrupted_can_be_repeated(project: Path, programs: Path, root: Path) -> None:
+    first = installed(project, programs)
+    become_interrupted(programs)
+    assert install(project, programs).returncode == 9
+    assert (root / "opt/facegate/.venv").resolve() == first
+    repair(programs)
+    second = installed(project, programs)
+    assert sorted(first.parent.iterdir()) == sorted([first, second])
+
+
+def test_environment_that_an_interrupted_run_moved_away_is_kept(project: Path, programs: Path, root: Path) -> None:
+    old = root / "opt/facegate/.venv"
+    (old / "bin").mkdir(parents=True)
+    (old / "pyvenv.cfg").touch()
+    (old / "state").write_text("of 0.1.0\n")
+    become_interrupted(programs)
+    assert install(project, programs).returncode == 9
+    assert not old.exists()
+    repair(programs)
+    setup = (project / "scripts" / "setup.sh").read_text()
+    (project / "scripts" / "setup.sh").write_text("#!/bin/sh\nexit 1\n")
+    assert install(project, programs).returncode == 1
+    assert (old / "state").read_text() == "of 0.1.0\n"
+    (project / "scripts" / "setup.sh").write_text(setup)
+    new = installed(project, programs)
+    assert (new / "state").read_text() == "of 0.1.0\nkept\n"
+    assert (new.parent / "before/state").read_text() == "of 0.1.0\n"
+
+
+def test_environment_of_a_link_with_a_whole_path_is_kept(project: Path, programs: Path, root: Path) -> None:
+    first, _ = installed(project, programs), installed(project, programs)
+    link = root / "opt/facegate/.venv"
+    link.unlink()
+    link.symlink_to(first)
+    third = installed(project, programs)
+    assert sorted(first.parent.iterdir()) == sorted([first, third])
+    assert (third / "bin/facegate").read_text() == f"#!{third}/bin/python\n"
+
+
+@pytest.mark.parametrize("target", ["/", "versions", "versions/missing", "versions/{}/bin", "missing/missing"])
+def test_link_to_anything_but_an_environment_is_refused(project: Path, programs: Path, root: Path, target: str) -> None:
+    first = installed(project, programs)
+    link = root / "opt/facegate/.venv"
+    link.unlink()
+    link.symlink_to(target := target.format(first.name))
+    done = install(project, programs)
+    assert done.returncode == 1
+    assert f"{link} must point to a folder in {first.parent}, but points to {target}." in done.stderr
+    assert f"sudo ln -sfnT versions/NAME {link}" in done.stderr
+    assert (first / "state").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder to another user")
+@pytest.mark.parametrize("place", ["opt/facegate", "opt/facegate/versions"])
+def test_folder_of_another_user_is_refused(project: Path, programs: Path, root: Path, place: str) -> None:
+    (root / "opt/facegate/versions").mkdir(parents=True)
+    os.chown(root / place, 12_345, 12_345)
+    done = install(project, programs)
+    assert done.returncode == 1
+    assert f"{root / place} belongs to another user than root" in done.stderr
+    assert done.stderr.endswith(f": sudo chown -hR root: {root / place}\n")
+    assert not (root.parent / "user").exists()
+    os.chown(root / place, 0, 0)
+    installed(project, programs)
+
+
+def test_no_file_is_emptied_through_a_link_among_the_versions(project: Path, programs: Path, root: Path) -> None:
+    versions = root / "opt/facegate/versions"
+    versions.mkdir(parents=True)
+    kept = root / "kept"
+    kept.write_text("mine\n")
+    for name in (".lock", "link"):
+        (versions / name).symlink_to(kept)
+    installed(project, programs)
+    assert kept.read_text() == "mine\n"
 
 
 def test_settings_that_a_full_disk_cut_off_are_written_again(project: Path, programs: Path, root: Path) -> None:
