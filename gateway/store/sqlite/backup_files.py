@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S
+from gateway.store.sqlite.live_files import find_linked_live_file
 from gateway.store.sqlite.sidecars import SIDECARS
 
 _AUTOMATIC_NAME = re.compile(r"automatic-(\d{8}-\d{6})(?:-(\d+))?\.sqlite")
@@ -71,7 +72,7 @@ def delete(path: Path) -> None:
 
 
 def is_sqlite(path: Path) -> bool:
-    """Return whether a file begins like an SQLite database. Raise OSError."""
+    """Return whether a file, which must be no link to a live file, begins like an SQLite database. Raise OSError."""
     with path.open("rb") as file:
         return file.read(len(_MAGIC)) == _MAGIC
 
@@ -79,7 +80,8 @@ def is_sqlite(path: Path) -> bool:
 def contains_backup(folder: Path) -> bool:
     """Return whether a folder has a backup. A folder that cannot be read may have one."""
     try:
-        return any(is_sqlite(path) for path in folder.iterdir() if path.is_file())
+        paths = [path for path in folder.iterdir() if path.is_file()]
+        return any(is_sqlite(path) for path in paths if find_linked_live_file(path, folder.parent) is None)
     except FileNotFoundError:
         return False
     except OSError:

@@ -15,15 +15,20 @@ from pathlib import Path
 from gateway.errors import GatewayError
 from gateway.files.ownership import chown_command, find_foreign_files, open_lock
 from gateway.store.sqlite.backup_files import TIME_IN_NAMES, delete, is_generated_name, parse_automatic_name
-from gateway.store.sqlite.backup_scan import LOCK_FILE, erase_from_all, find_warnings, obstacles, skipped_warnings
+from gateway.store.sqlite.backup_scan import (
+    LOCK_FILE,
+    erase_from_all,
+    find_warnings,
+    link_sentence,
+    obstacles,
+    skipped_warnings,
+)
+from gateway.store.sqlite.live_files import STORE_FILE
 
 log = logging.getLogger(__name__)
 
 CHECK_INTERVAL_S = 60.0
 """The time between two checks whether all backups could be rewritten."""
-
-STORE_FILE = "people.sqlite"
-"""The name of the store in the data folder."""
 
 CHECK_FOLDER = "restore-check-"
 """The beginning of the name of a folder in the data folder into which a backup is restored to check it."""
@@ -84,6 +89,8 @@ class BackupFolder:
     def _lock_file(self) -> Iterator[None]:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if link := link_sentence(self._folder / LOCK_FILE, self._folder):
+                raise GatewayError(link)
             lock = open_lock(self._folder / LOCK_FILE)
         except OSError as error:
             remedy = next(iter(obstacles(self._folder)), "check the folder and its disk")

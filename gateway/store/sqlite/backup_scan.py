@@ -20,6 +20,7 @@ from gateway.store.sqlite.backup_files import (
     is_unfinished,
     main_file,
 )
+from gateway.store.sqlite.live_files import find_linked_live_file, uses_live_file
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ MAX_LISTED_FILES = 3
 def find_warnings(folder: Path) -> tuple[str, ...]:
     """Return warnings about files that an erasure could not rewrite, would delete, or would skip. Raise OSError."""
     if found := obstacles(folder):
-        return (f"nobody can be erased: {_first(found)}",)
+        return (f"nobody can be erased: {_first(found)}", *_link_warnings(folder))
     unopened, unreadable = _examine(folder)
     return (
         *([f"nobody can be erased: {_first(unopened)}"] if unopened else ()),
@@ -42,12 +43,21 @@ def find_warnings(folder: Path) -> tuple[str, ...]:
             if is_generated_name(path.name)
         ),
         *_skipped_warnings(unreadable),
+        *_link_warnings(folder),
     )
 
 
 def skipped_warnings(folder: Path) -> tuple[str, ...]:
     """Return a warning about files that an erasure skips though they may contain people. Raise OSError."""
-    return _skipped_warnings(_examine(folder)[1])
+    return (*_skipped_warnings(_examine(folder)[1]), *_link_warnings(folder))
+
+
+def link_sentence(path: Path, folder: Path) -> str | None:
+    """Return a sentence about a path in the folder that is a link to a file of the running gateway, else None."""
+    live = find_linked_live_file(path, folder.parent)
+    if live is None:
+        return None
+    return f"{path} is a link to {live} itself, not a backup: delete the link, and run `facegate backup`"
 
 
 def obstacles(folder: Path) -> list[str]:
@@ -109,12 +119,21 @@ def _skipped_warnings(unreadable: Sequence[tuple[Path, str]]) -> tuple[str, ...]
     )
 
 
+def _link_warnings(folder: Path) -> tuple[str, ...]:
+    """Return a warning about links to files of the running gateway. Each erasure and check skips them."""
+    found = [sentence for path in _entries(folder) if (sentence := link_sentence(path, folder))]
+    return (_first(found),) if found else ()
+
+
 def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if is_folder(folder) else []
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield each file that may contain people, links included, without SQLite's files beside a database."""
+    """Yield each file that may contain people, links included, without SQLite's files beside a database.
+
+    Files of the running gateway are left out, since opening one would drop its locks.
+    """
     for path in _entries(folder):
         main = main_file(path)
         beside = main is not None and (main.exists() or is_generated_name(main.name))
@@ -123,7 +142,8 @@ def _files(folder: Path) -> Iterator[Path]:
         other_kind = exists(path) and not is_file(path)
         if path.name == LOCK_FILE or beside or leads_nowhere or is_unfinished(path.name) or other_kind:
             continue
-        yield path
+        if not uses_live_file(path, folder.parent):
+            yield path
 
 
 def _not_writable(folder: Path) -> list[Path]:
@@ -132,7 +152,8 @@ def _not_writable(folder: Path) -> list[Path]:
         return []
     if not is_folder(folder) or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return [folder]
-    return [path for path in _entries(folder) if is_file(path) and not _can_rewrite(path)]
+    files = [path for path in _entries(folder) if is_file(path) and not find_linked_live_file(path, folder.parent)]
+    return [path for path in files if not _can_rewrite(path)]
 
 
 def _can_rewrite(path: Path) -> bool:

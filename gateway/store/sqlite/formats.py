@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.store.sqlite import audit_schema, key_file, schema, token_file
 from gateway.store.sqlite.audit_file import AUDIT_FILE
-from gateway.store.sqlite.backup_folder import STORE_FILE
+from gateway.store.sqlite.live_files import STORE_FILE
 from gateway.store.sqlite.newer_files import check_format
 
 FORMATS = {

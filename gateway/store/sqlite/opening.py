@@ -10,10 +10,10 @@ from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Store
 from gateway.store.sqlite import restore
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
-from gateway.store.sqlite.backup_folder import STORE_FILE
 from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.formats import check_formats
 from gateway.store.sqlite.key_file import KEY_FILE
+from gateway.store.sqlite.live_files import STORE_FILE
 from gateway.store.sqlite.newer_files import record_version
 from gateway.store.sqlite.store import SqliteStore
 from gateway.store.sqlite.store_errors import IntactStoreError, store_unusable_error

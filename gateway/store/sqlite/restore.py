@@ -18,11 +18,12 @@ from gateway.store.cipher import Cipher
 from gateway.store.sqlite import schema
 from gateway.store.sqlite.audit_file import AuditFile, known_head
 from gateway.store.sqlite.backup_files import delete
-from gateway.store.sqlite.backup_folder import CHECK_FOLDER, STORE_FILE, BackupFolder
+from gateway.store.sqlite.backup_folder import CHECK_FOLDER, BackupFolder
 from gateway.store.sqlite.data_keys import DataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
+from gateway.store.sqlite.live_files import STORE_FILE
 from gateway.store.sqlite.newer_files import read_format
 from gateway.store.sqlite.sidecars import SIDECARS
 from gateway.store.sqlite.store import SqliteStore
