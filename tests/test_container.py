@@ -20,6 +20,8 @@ from threading import Thread
 
 import pytest
 import yaml
+from paho.mqtt import MQTTException
+from paho.mqtt.publish import single
 
 from gateway.config import RestSettings
 from gateway.config.load import load
@@ -128,20 +130,33 @@ def test_gateway_has_the_time_to_stop_that_the_unit_gives_it() -> None:
     assert f"TimeoutStopSec={COMPOSE['services']['facegate']['stop_grace_period'].removesuffix('s')}\n" in unit
 
 
-@contextmanager
-def mosquitto_with(name: str, folder: Path) -> Iterator[int]:
-    """Run mosquitto with a configuration of the container, in a folder of the test. Give its port."""
+def write_broker(folder: Path, port: int, address: str) -> tuple[list[str], dict[str, str]]:
+    """Write the files of the broker's container, with the paths of the test. Return its command and its variables."""
     (folder / "limits").mkdir()
     (folder / "limits" / "facegate.conf").write_text((ROOT / "config" / "mosquitto.conf").read_text())
-    text, port = (ROOT / "config" / "container" / "mosquitto" / name).read_text(), free_port()
-    text = text.replace("/mosquitto/data", str(folder)).replace("/mosquitto/limits", str(folder / "limits"))
     # Started by root, mosquitto would become another user, who may not write into the folder of the test.
     own = "" if os.geteuid() else "user root\n"
-    config = folder / "container.conf"
-    config.write_text(own + text.replace("listener 1883", f"listener {port} 127.0.0.1"))
+    for file in (ROOT / "config" / "container" / "mosquitto").iterdir():
+        text = file.read_text().replace("listener 1883", f"{own}listener {port} 127.0.0.1")
+        for name, path in (("data", folder), ("config", folder), ("limits", folder / "limits")):
+            text = text.replace(f"/mosquitto/{name}", str(path))
+        (folder / file.name).write_text(text)
+    broker = COMPOSE["services"]["broker"]
+    (port_text,) = broker["ports"]
+    # The broker knows the address on which its port is published.
+    assert port_text.removesuffix(":1883:1883") == broker["environment"]["BROKER_ADDRESS"]
+    command = shlex.split(broker["command"].replace("/mosquitto/config", str(folder)))
+    return command, {"BROKER_ADDRESS": address, "PATH": f"{Path(str(MOSQUITTO)).parent}:{os.defpath}"}
+
+
+@contextmanager
+def broker_at(address: str, folder: Path) -> Iterator[int]:
+    """Run the broker's container with this BROKER_ADDRESS, in a folder of the test. Give its port."""
+    port = free_port()
+    command, env = write_broker(folder, port, address)
     with (
         (folder / "broker.log").open("wb") as log,
-        subprocess.Popen([str(MOSQUITTO), "-c", str(config)], cwd=folder, stdout=log, stderr=log) as process,
+        subprocess.Popen(command, env=env, stdout=log, stderr=log) as process,
     ):
         try:
             wait_for(lambda: accepts(port))
@@ -164,7 +179,7 @@ def passes(port: int, sender: tuple[str, str] | None, camera: str) -> bool:
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 def test_broker_without_logins_accepts_everybody(tmp_path: Path) -> None:
-    with mosquitto_with("open.conf", tmp_path) as port:
+    with broker_at("127.0.0.1", tmp_path) as port:
         assert passes(port, None, "porch")
 
 
@@ -177,9 +192,20 @@ def test_broker_with_logins_lets_a_camera_use_its_own_topics_only(tmp_path: Path
     rules = subprocess.run([sys.executable, "-m", "gateway", "acl"], capture_output=True, check=True, cwd=tmp_path)
     (tmp_path / "acl").write_bytes(rules.stdout)
     (tmp_path / "acl").chmod(0o600)
-    with mosquitto_with("logins.conf", tmp_path) as port:
+    with broker_at("0.0.0.0", tmp_path) as port:  # noqa: S104  # its listener is on loopback
+        with pytest.raises(MQTTException, match="Not authorized"):
+            single("facegate/porch/frame", b"frame", hostname="127.0.0.1", port=port)
         assert passes(port, ("porch", "right"), "porch")
         assert not passes(port, ("porch", "right"), "yard")
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.2", "[::]", ""])  # noqa: S104  # it must not start
+def test_broker_does_not_start_for_the_network_without_logins(tmp_path: Path, address: str) -> None:
+    command, env = write_broker(tmp_path, free_port(), address)
+    started = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert started.returncode == 1
+    assert f"BROKER_ADDRESS={address} opens the broker to the network, which needs logins" in started.stderr
 
 
 def check_health(port: int, **variables: str) -> subprocess.CompletedProcess[str]:
