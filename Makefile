@@ -52,7 +52,7 @@ test-devices: setup ## Run the tests of the clients for devices, with ESPHome an
 test-console: setup ## Run the tests of the console in a headless Chromium; SCREENSHOTS=DIR saves pictures of the views
 	@$(PYTHON_IN_VENV) -m pytest -m "" tests/console $(ARGS)
 
-quick: setup ## Run the tests that need no broker, no workers and no networks (a minute and a half)
+quick: setup ## Run the tests that need no broker, no workers and no networks (a minute)
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "not slow and not extra" $(ARGS)
 
 quick-all: setup ## Run the tests of `make quick` on Python 3.10 and 3.13, where these are installed
