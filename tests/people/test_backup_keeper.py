@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import struct_time
 
 import pytest
 
@@ -29,8 +30,11 @@ class Clock:
     def time(self) -> float:
         return self.now
 
-    def strftime(self, pattern: str) -> str:
-        return time.strftime(pattern, time.localtime(self.now))
+    def localtime(self, seconds: float) -> struct_time:
+        return time.localtime(seconds)
+
+    def strftime(self, pattern: str, moment: struct_time | None = None) -> str:
+        return time.strftime(pattern, moment or time.localtime(self.now))
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -154,6 +158,53 @@ def test_backups_of_a_wrong_clock_displace_no_later_ones(env: PeopleEnvironment,
         assert keeper.pending_s == 0
         clock.now += DAY_S + 1
     assert names(env) == made[1:]
+
+
+@pytest.fixture
+def set_zone() -> Iterator[Callable[[str], None]]:
+    """A function that sets the time zone of this process, until the end of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def set_zone(zone: str) -> None:
+            patch.setenv("TZ", zone)
+            time.tzset()
+
+        yield set_zone
+    time.tzset()
+
+
+@pytest.mark.parametrize(("before", "after"), [("CET-1CEST", "UTC0"), ("FIRST-14", "LAST+12"), ("LAST+12", "FIRST-14")])
+def test_change_of_the_time_zone_makes_no_backup_the_oldest(
+    env: PeopleEnvironment, clock: Clock, set_zone: Callable[[str], None], before: str, after: str
+) -> None:
+    """Regression: the newest backups were of the future in the new zone, and were deleted first."""
+    backups = env.store.backups
+    set_zone(before)
+    made = []
+    for _ in range(3):
+        made.append(backups.make(backups.free_path(automatic=True)))
+        clock.now += 2 * DAY_S
+    clock.now += 60 - 2 * DAY_S
+    set_zone(after)
+    new = backups.make(backups.free_path(automatic=True))
+    backups.delete_old(3, new)
+    assert names(env) == sorted(path.name for path in (*made[1:], new))
+
+
+def test_folder_and_links_of_such_names_are_not_deleted(env: PeopleEnvironment, clock: Clock) -> None:
+    """Regression: the first of them stopped the deletion of all others."""
+    backups, folder = env.store.backups, env.data / "backups"
+    first = backups.make(backups.free_path(automatic=True))
+    kept = [folder / f"automatic-2020010{day}-120000.sqlite" for day in range(1, 5)]
+    kept[0].mkdir()
+    kept[1].symlink_to(env.data / "people.sqlite")
+    kept[2].hardlink_to(env.data / "people.sqlite")
+    kept[3].symlink_to(env.data / "absent")
+    first.with_name(f"{first.name}-journal").mkdir()
+    clock.now += DAY_S
+    second = backups.make(backups.free_path(automatic=True))
+    backups.delete_old(1, second)
+    assert names(env) == sorted(path.name for path in (*kept, second))
 
 
 def test_new_backup_stays_while_the_clock_is_in_the_past(env: PeopleEnvironment, clock: Clock) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gateway.errors import GatewayError
+from gateway.files.closed_folders import is_folder
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S
 from gateway.store.sqlite.live_files import find_linked_live_file
 from gateway.store.sqlite.sidecars import SIDECARS
@@ -66,9 +67,11 @@ def main_file(path: Path) -> Path | None:
 
 
 def delete(path: Path) -> None:
-    """Delete a database and SQLite's files beside it. Raise OSError."""
+    """Delete a database and SQLite's files beside it. Folders of these names stay. Raise OSError."""
     for suffix in ("", *SIDECARS):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        each = path.with_name(path.name + suffix)
+        if each.is_symlink() or not is_folder(each):
+            each.unlink(missing_ok=True)
 
 
 def is_sqlite(path: Path) -> bool:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import GatewayError
+from gateway.files.closed_folders import is_file
 from gateway.files.ownership import chown_command, find_foreign_files, open_lock
 from gateway.store.sqlite.backup_files import TIME_IN_NAMES, delete, is_generated_name, parse_automatic_name
 from gateway.store.sqlite.backup_scan import (
@@ -23,12 +24,15 @@ from gateway.store.sqlite.backup_scan import (
     obstacles,
     skipped_warnings,
 )
-from gateway.store.sqlite.live_files import STORE_FILE
+from gateway.store.sqlite.live_files import STORE_FILE, find_linked_live_file
 
 log = logging.getLogger(__name__)
 
 CHECK_INTERVAL_S = 60.0
 """The time between two checks whether all backups could be rewritten."""
+
+MAX_ZONE_DIFFERENCE_S = 26 * 3600.0
+"""The largest difference between two time zones. The names of backups have the local time, whose zone may change."""
 
 CHECK_FOLDER = "restore-check-"
 """The beginning of the name of a folder in the data folder into which a backup is restored to check it."""
@@ -138,12 +142,17 @@ class BackupFolder:
         ``newest``: the backup that was just made. It stays, whatever the clock says.
         """
         with self.locked(), folder_errors(self._folder):
-            now = time.strftime(TIME_IN_NAMES)
-            dated = [(parse_automatic_name(path.name), path) for path in self._folder.iterdir() if path != newest]
+            latest = time.strftime(TIME_IN_NAMES, time.localtime(time.time() + MAX_ZONE_DIFFERENCE_S))
+            paths = [path for path in self._folder.iterdir() if path != newest and self._is_own_file(path)]
+            dated = [(parse_automatic_name(path.name), path) for path in paths]
             # A time in the future is of a clock that was wrong. Such a backup must not displace all later ones.
-            found = sorted((made[0] <= now, made, path) for made, path in dated if made)
+            found = sorted((made[0] <= latest, made, path) for made, path in dated if made)
             for *_, path in found[: max(0, len(found) - (keep - 1))]:
                 delete(path)
+
+    def _is_own_file(self, path: Path) -> bool:
+        """Return whether a path is a regular file, and no link."""
+        return is_file(path) and not path.is_symlink() and find_linked_live_file(path, self._folder.parent) is None
 
     def _delete_leftovers_of_restores(self) -> None:
         data = self._folder.parent

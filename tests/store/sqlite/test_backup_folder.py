@@ -155,6 +155,13 @@ def test_folder_beside_the_backups_is_reported(env: PeopleEnvironment) -> None:
     assert (env.data / "backups" / "old").exists()
 
 
+def test_folder_with_the_name_of_an_unfinished_backup_does_not_stop_an_erasure(env: PeopleEnvironment) -> None:
+    folder = env.data / "backups" / "mine.sqlite.new"
+    folder.mkdir()
+    env.registry.erase("alice", REST_CALLER)
+    assert folder.exists()
+
+
 def test_one_warning_is_enough_for_a_hundred_skipped_files(env: PeopleEnvironment) -> None:
     for number in range(100):
         text(env.data / "backups" / f"{number:03}")
