@@ -277,9 +277,10 @@ def test_command_for_root_runs_as_the_owner_of_the_data_folder(uid: int, name: s
         make_newer_audit(data)
         for path in (data, *data.rglob("*")):
             os.chown(path, uid, -1)
-        # The process that reads the files becomes their owner, and knows that root started it.
+        # The process that reads the files becomes their owner, and knows that root started it. Python 3.13 imports
+        # urllib late, when only root may read the folder of a Python below /root.
         code = (
-            "import sys; from pathlib import Path; from gateway.files.ownership import become_owner;"
+            "import sys, urllib.parse; from pathlib import Path; from gateway.files.ownership import become_owner;"
             " from gateway.store.sqlite.formats import check_formats;"
             " data = Path(sys.argv[1]); become_owner(data); check_formats(data)"
         )
