@@ -31,7 +31,7 @@ WITHOUT_STORE = {
     "check-config",
     "completion",
     "frigate check",
-    # It ends before the store: only the supervisor of Home Assistant gives it settings.
+    # This command ends before it opens the store: only the supervisor of Home Assistant gives it settings.
     "home-assistant-app",
     "key make",
     "openapi",

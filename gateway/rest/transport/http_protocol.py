@@ -1,4 +1,4 @@
-"""The HTTP/1.1 protocol of a connection: uvicorn's, which here also ends well in the middle of a response."""
+"""The HTTP/1.1 protocol of a connection: that of uvicorn, which can also be ended in the middle of a response."""
 
 from __future__ import annotations
 
