@@ -73,6 +73,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "psycopg": {"store/postgres/"},
     "psycopg_pool": {"store/postgres/"},
     "gateway.store.postgres": {"store/postgres/", "people/wiring"},
+    "gateway.store.relational": {"store/relational/", "store/sqlite/", "store/postgres/"},
     "cryptography": {"rest/self_signed", "rest/transport/certificate", "store/cipher"},
     "matplotlib": {"people/calibration"},
     "msgspec": {"workers/answers", "workers/protocol"},
