@@ -17,6 +17,9 @@ VARIABLE_PREFIX = "FACEGATE_"
 CONFIG_VARIABLE = "FACEGATE_CONFIG"
 """The variable that names the configuration file. It is not a setting."""
 
+SECRETS_VARIABLE = "FACEGATE_SECRETS"
+"""The variable that names a folder of files with secrets (secrets_file.py). It is not a setting."""
+
 
 SettingPath = tuple[int | str, ...]
 """The names of the sections, the setting, and the places in lists and maps, as ("operations", 1)."""
@@ -45,8 +48,10 @@ def check_variables(fields: Mapping[str, FieldInfo]) -> None:
     """Raise ConfigError for a variable that names no setting, and for two that name the same one."""
     _check_cases()
     if unknown := ", ".join(_unknown_variables(fields)):
+        folder = os.environ.get(SECRETS_VARIABLE)
+        place = f", or file in {folder} ({SECRETS_VARIABLE})" if folder else ""
         raise ConfigError(
-            f"Unknown environment variable: {unknown}. A variable that begins with {VARIABLE_PREFIX} must name a"
+            f"Unknown environment variable{place}: {unknown}. A variable that begins with {VARIABLE_PREFIX} must name a"
             " setting, as FACEGATE_MQTT__HOST: correct it, or unset it."
         )
 
@@ -69,7 +74,7 @@ def _own_variables() -> Iterator[str]:
 def _unknown_variables(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
     for variable in _own_variables():
         keys = _keys(variable)
-        if variable != CONFIG_VARIABLE and not _names_setting(keys, fields):
+        if variable not in (CONFIG_VARIABLE, SECRETS_VARIABLE) and not _names_setting(keys, fields):
             yield variable
 
 

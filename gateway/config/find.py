@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config.environment import CONFIG_VARIABLE
+from gateway.config.environment import CONFIG_VARIABLE, SECRETS_VARIABLE
 from gateway.config.load import load
-from gateway.config.secrets_file import SECRETS_FILE, read_secrets
+from gateway.config.secrets_file import SECRETS_FILE, read_secrets, read_secrets_folder
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError
 
@@ -30,6 +30,8 @@ class FoundSettings:
 
 def find_and_load(given: Path | None) -> FoundSettings:
     """Load the given file, else the file that FACEGATE_CONFIG names, else the first that exists. Raise ConfigError."""
+    if folder := os.environ.get(SECRETS_VARIABLE):
+        read_secrets_folder(Path(folder))
     if given is not None:
         return _load(given, "")
     if named := os.environ.get(CONFIG_VARIABLE):

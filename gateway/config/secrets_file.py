@@ -1,4 +1,4 @@
-"""The file of passwords and keys of the systemd unit, which commands read as the service does."""
+"""Passwords and keys in files: the file of the systemd unit, and a folder with one file for each of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.environment import VARIABLE_PREFIX
+from gateway.config.environment import SECRETS_VARIABLE, VARIABLE_PREFIX
 from gateway.errors import ConfigError
 from gateway.files.small_file import read_text
 
@@ -32,6 +32,31 @@ def read_secrets(path: Path) -> None:
         raise ConfigError(f"{path} cannot be read: {error}: it needs lines such as FACEGATE_PEOPLE__KEY=…") from None
     for name, value in _variables(path, text):
         os.environ.setdefault(name, value)
+
+
+def read_secrets_folder(folder: Path) -> None:
+    """Set a variable from each file that has its name, if the environment does not set it. Raise ConfigError.
+
+    Docker, Kubernetes and systemd (LoadCredential=) give secrets to a program in this form. One line break at the end
+    of a file is not a part of the secret.
+    """
+    try:
+        # Kubernetes adds links of its own, such as ..data.
+        files = sorted(path for path in folder.iterdir() if path.name.upper().startswith(VARIABLE_PREFIX))
+    except OSError as error:
+        raise ConfigError(
+            f"The folder {folder} ({SECRETS_VARIABLE}) cannot be read: {error.strerror}: name a folder with files such"
+            f" as {VARIABLE_PREFIX}PEOPLE__KEY, or unset the variable."
+        ) from None
+    for path in files:
+        try:
+            os.environ.setdefault(path.name.upper(), read_text(path, MAX_BYTES).removesuffix("\n"))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}: let this user read it.") from None
+        except ValueError as error:
+            # The message must not contain the value.
+            reason = "it has a null byte" if "null byte" in str(error) else error
+            raise ConfigError(f"{path} cannot be read: {reason}: it needs a secret as text.") from None
 
 
 def _variables(path: Path, text: str) -> Iterator[tuple[str, str]]:

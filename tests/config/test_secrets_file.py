@@ -1,4 +1,4 @@
-"""The file of passwords and keys of the systemd unit, as commands read it."""
+"""Passwords and keys in files: the file of the systemd unit, and the folder that FACEGATE_SECRETS names."""
 
 from __future__ import annotations
 
@@ -87,3 +87,70 @@ def test_file_that_is_no_text_is_refused(etc: Path) -> None:
 def test_unit_names_the_file_that_commands_read() -> None:
     unit = (ROOT / "config" / "facegate.service").read_text()
     assert f"EnvironmentFile=-{SYSTEMD_CONFIG.with_name(SECRETS_FILE)}\n" in unit
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder of secrets, which the environment names."""
+    made = tmp_path / "secrets"
+    made.mkdir()
+    os.environ["FACEGATE_SECRETS"] = str(made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("FACEGATE_MQTT__PASSWORD", "secret\n", "secret"),
+        ("FACEGATE_MQTT__PASSWORD", ' it\'s "#1" $HOME \\ ', ' it\'s "#1" $HOME \\ '),
+        ("facegate_mqtt__password", "secret", "secret"),
+        ("FACEGATE_MQTT__PASSWORD", "secret\n\n", "secret\n"),
+        ("mqtt_password", "secret", None),
+    ],
+)
+def test_secret_is_read_from_the_file_with_its_name(
+    folder: Path, name: str, content: str, expected: str | None
+) -> None:
+    (folder / name).write_text(content)
+    assert password() == expected
+
+
+def test_secrets_of_kubernetes_are_read_through_its_links(folder: Path) -> None:
+    (folder / "..2026").mkdir()
+    (folder / "..2026" / "FACEGATE_MQTT__PASSWORD").write_text("secret")
+    (folder / "..data").symlink_to("..2026")
+    (folder / "FACEGATE_MQTT__PASSWORD").symlink_to("..data/FACEGATE_MQTT__PASSWORD")
+    assert password() == "secret"
+
+
+def test_environment_overrides_a_file_of_the_folder(folder: Path) -> None:
+    (folder / "FACEGATE_MQTT__PASSWORD").write_text("file")
+    os.environ.update({"FACEGATE_MQTT__PASSWORD": "environment"})
+    assert password() == "environment"
+
+
+def test_file_that_names_no_setting_is_refused_with_its_folder(folder: Path) -> None:
+    (folder / "FACEGATE_MQTT__PASSWROD").write_text("hidden")
+    with pytest.raises(ConfigError, match=rf"or file in {folder} .*: FACEGATE_MQTT__PASSWROD") as refused:
+        find_and_load(None)
+    assert "hidden" not in str(refused.value)
+
+
+def test_folder_of_secrets_that_is_missing_is_refused(tmp_path: Path) -> None:
+    os.environ["FACEGATE_SECRETS"] = str(tmp_path / "missing")
+    with pytest.raises(ConfigError, match=r"missing \(FACEGATE_SECRETS\) cannot be read: No such file"):
+        find_and_load(None)
+
+
+@pytest.mark.parametrize("content", [b"\xffhidden", b"hid\0den"])
+def test_file_of_the_folder_that_is_no_text_is_named_without_its_value(folder: Path, content: bytes) -> None:
+    (folder / "FACEGATE_MQTT__PASSWORD").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"FACEGATE_MQTT__PASSWORD cannot be read: it ") as refused:
+        find_and_load(None)
+    assert "den" not in str(refused.value)
+
+
+def test_file_of_the_folder_that_cannot_be_read_is_refused(folder: Path) -> None:
+    (folder / "FACEGATE_MQTT__PASSWORD").symlink_to("missing")
+    with pytest.raises(ConfigError, match=r"FACEGATE_MQTT__PASSWORD cannot be read: No such file"):
+        find_and_load(None)
