@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from device_sim.errors import SimError
+from device_sim.postgres_server import PostgresServer
 from gateway.app import Gateway, running
 from gateway.config import Settings
 from tests.support import (
@@ -146,6 +148,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("extra")
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     # All processes need the same order.
     items.sort(key=lambda item: (item.path not in slow_files, not _place(item).startswith(LONG_PLACES), item.path))
@@ -226,6 +230,24 @@ def client5(gateway: Gateway, broker: Broker) -> Iterator[Client]:
     client = Client(broker.port, MQTTProtocolVersion.MQTTv5)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL, one in each process of pytest-xdist: it starts in less than a second."""
+    pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    try:
+        server = PostgresServer()
+    except SimError as error:
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The address of a new database. A test that ends the server must start it again."""
+    return postgres_server.create_database()
 
 
 @pytest.fixture(scope="session")
