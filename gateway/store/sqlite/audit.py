@@ -9,9 +9,9 @@ from gateway.model.audit import AuditEvent
 from gateway.model.caller import Caller
 from gateway.store.audit_records import AuditCheck, AuditHead, AuditLine
 from gateway.store.limits import AuditLimits
-from gateway.store.sqlite.audit_check import check_audit
+from gateway.store.relational.audit_check import check_audit
+from gateway.store.relational.audit_rows import make_row
 from gateway.store.sqlite.audit_file import AuditFile, known_head
-from gateway.store.sqlite.audit_lines import make_row
 from gateway.store.sqlite.database import Database, Row
 from gateway.store.sqlite.writes import append_audit, append_person_audit, person_key
 
@@ -67,7 +67,7 @@ class SqliteAudit:
             return AuditCheck(None, 0, ())
         self.flush()
         known = known_head(self._database)
-        return check_audit(self._file, known, heads)
+        return check_audit(self._file.table, self._file.reading, known, heads)
 
     def delete_old_lines(self, limits: AuditLimits) -> None:
         if self._file is not None:

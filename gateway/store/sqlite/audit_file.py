@@ -20,8 +20,8 @@ from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
 from gateway.store.audit_records import AuditHead, AuditLine, parse_head
 from gateway.store.limits import AuditLimits
-from gateway.store.sqlite.audit_chain import read_key
-from gateway.store.sqlite.audit_lines import append_lines, delete_old_lines, read_head, read_newest
+from gateway.store.relational.audit_lines import AuditTable
+from gateway.store.sqlite.audit_key import KEY_FILE, AuditKeyFile
 from gateway.store.sqlite.audit_schema import prepare
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
 from gateway.store.sqlite.writes import MAX_WAITING_LINES, is_outbox_full
@@ -30,9 +30,6 @@ log = logging.getLogger(__name__)
 
 AUDIT_FILE = "audit.sqlite"
 """The name of the audit in the data folder."""
-
-KEY_FILE = "audit.key"
-"""The name of the audit's key in the data folder."""
 
 MAX_LINES_PER_MOVE = 1000
 """The number of lines that one transaction moves."""
@@ -52,7 +49,12 @@ class AuditFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._key_path = path.with_name(KEY_FILE)
+        # Another program may also have written text or nothing into a column.
+        self.table = AuditTable(
+            AuditKeyFile(path.with_name(KEY_FILE)),
+            code="coalesce(CAST(code AS BLOB), x'')",
+            line="CAST(line AS INTEGER)",
+        )
         self._lock = threading.Lock()
         self._problem = ""
         self._outbox_is_full = False
@@ -92,19 +94,12 @@ class AuditFile:
         ``before``: only lines with a smaller number.
         """
         with self.reading() as db:
-            return read_newest(db, limit, before)
+            return self.table.read_newest(db, limit, before)
 
     def read_head(self) -> AuditHead:
         """Return the end of the audit. Raise GatewayError if the audit cannot be read."""
         with self.reading() as db:
-            return read_head(db)
-
-    def read_key(self) -> bytes | None:
-        """Return the key of the audit, None if it is missing. Raise GatewayError if it cannot be read."""
-        try:
-            return read_key(self._key_path)
-        except OSError as error:
-            raise GatewayError(f"the audit {self._path} cannot be checked: {error}") from None
+            return self.table.read_head(db)
 
     def delete_old_lines(self, limits: AuditLimits) -> None:
         """Delete the lines over the limits. A problem with the audit is only reported by ``warnings``."""
@@ -112,7 +107,7 @@ class AuditFile:
             try:
                 with self._opened() as db, db:
                     db.execute("BEGIN IMMEDIATE")
-                    delete_old_lines(db, self._key_path, limits)
+                    self.table.delete_old_lines(db, limits)
             except (sqlite3.Error, OSError) as error:
                 self._report(error)
 
@@ -166,7 +161,7 @@ class AuditFile:
     def _insert(self, rows: Sequence[Row], known: AuditHead | None) -> AuditHead:
         with self._opened() as db, db:
             db.execute("BEGIN IMMEDIATE")
-            return append_lines(db, self._key_path, rows, known)
+            return self.table.append(db, rows, known)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -176,7 +171,7 @@ class AuditFile:
             log.info("creating a new audit: %s", self._path)
             self._path.touch(0o600)
         with closing(sqlite3.connect(self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as db:
-            prepare(db, self._path, self._key_path)
+            prepare(db, self._path, self.table.key)
             yield db
 
     def _check(self) -> None:

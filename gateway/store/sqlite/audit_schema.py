@@ -7,7 +7,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from gateway.store.sqlite.audit_chain import CHAIN_START, create_key, line_code, read_key
+from gateway.store.relational.audit_chain import CHAIN_START, AuditKey, line_code
+from gateway.store.relational.audit_lines import COLUMNS
 from gateway.store.sqlite.newer_files import newer_file_message
 
 VERSION = 2
@@ -58,12 +59,10 @@ CREATE TRIGGER audit_lasts BEFORE DELETE ON audit
 )
 
 
-_COVERED = (
-    "SELECT id, uid, at, door, action, person, pictures, detail, actor, role, outcome, times FROM audit ORDER BY id"
-)
+_COVERED = f"SELECT id, {COLUMNS} FROM audit ORDER BY id"  # noqa: S608 (a constant)
 
 
-def prepare(db: sqlite3.Connection, path: Path, key_path: Path) -> None:
+def prepare(db: sqlite3.Connection, path: Path, key: AuditKey) -> None:
     """Create the tables of a new file, or upgrade an older file, after a copy of it was made in ``backups``.
 
     Raise sqlite3.Error, or OSError about the key or the copy.
@@ -78,7 +77,7 @@ def prepare(db: sqlite3.Connection, path: Path, key_path: Path) -> None:
         if (version := _version(db)) < VERSION:
             if version:
                 _copy(path)
-            _upgrade(db, version, key_path)
+            _upgrade(db, version, key)
 
 
 def _copy(path: Path) -> None:
@@ -99,10 +98,10 @@ def _version(db: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _upgrade(db: sqlite3.Connection, version: int, key_path: Path) -> None:
+def _upgrade(db: sqlite3.Connection, version: int, key: AuditKey) -> None:
     for statement in (*([] if version else [_VERSION_1]), *_FROM_1):
         db.execute(statement)
-    _add_codes(db, read_key(key_path) or create_key(key_path))
+    _add_codes(db, key.read(db) or key.create(db))
     for statement in _TRIGGERS:
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {VERSION}")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
-from gateway.errors import BadRequest, GatewayError
+from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
 from gateway.files.ownership import permission_hint
+from gateway.store.relational.tokens import RelationalTokens
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Row
 from gateway.store.sqlite.newer_files import newer_file_message
-from gateway.store.tokens import Token, check_new_token, unknown_token_error
 
 ACCESS_FILE = "access.sqlite"
 """The name of the file in the data folder."""
@@ -35,75 +33,32 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 
-_COLUMNS = "name, role, created, last_used, expires"
+
+class SqliteTokens(RelationalTokens):
+    """The tokens in a file. Several threads and processes may use one file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_TokenFile(path), str(path))
 
 
-def _no_note() -> None:
-    """Write no line of the audit."""
-
-
-class SqliteTokens:
-    """The tokens, as store.protocols.Tokens describes them. Several threads and processes may use one file."""
+class _TokenFile:
+    """The file, as store.relational.tokens.TokenDatabase describes it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def add(self, token: Token, digest: bytes, note: Callable[[], None] = _no_note) -> None:
-        with self._changing(note) as db:
-            check_new_token(token.name, [name for (name,) in db.execute("SELECT name FROM tokens")])
-            db.execute(
-                f"INSERT INTO tokens ({_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 (a constant)
-                (token.name, token.role, token.created, token.last_used, token.expires, digest),
-            )
-
-    def find(self, digest: bytes) -> Token | None:
-        found = None
-        for stored, *columns in self._rows(f"SELECT digest, {_COLUMNS} FROM tokens"):  # noqa: S608 (a constant)
-            # All are compared, each in constant time: the duration tells nothing about any digest.
-            if hmac.compare_digest(bytes(stored), digest):
-                found = columns
-        return None if found is None else self._read(found)
-
-    def list_tokens(self) -> list[Token]:
-        query = f"SELECT {_COLUMNS} FROM tokens ORDER BY name"  # noqa: S608 (a constant)
-        return [self._read(row) for row in self._rows(query)]
-
-    def replace(self, token: Token, digest: bytes, note: Callable[[], None] = _no_note) -> None:
-        changes = "role = ?, created = ?, last_used = ?, expires = ?, digest = ?"
-        values = token.role, token.created, token.last_used, token.expires, digest, token.name
-        with self._changing(note) as db:
-            changed = db.execute(f"UPDATE tokens SET {changes} WHERE name = ?", values)  # noqa: S608 (a constant)
-            _check_found(changed, token.name)
-
-    def remove(self, name: str, note: Callable[[], None] = _no_note) -> None:
-        with self._changing(note) as db:
-            _check_found(db.execute("DELETE FROM tokens WHERE name = ?", (name,)), name)
-
-    def mark_used(self, digest: bytes, moment: float) -> None:
-        with self._changing() as db:
-            db.execute("UPDATE tokens SET last_used = ? WHERE digest = ?", (moment, digest))
-
-    def _read(self, row: Sequence[Any]) -> Token:
-        try:
-            return Token(*row)
-        except (BadRequest, TypeError) as error:
-            raise self._error(error) from None
-
-    def _rows(self, query: str) -> list[Row]:
+    def rows(self, sql: str) -> list[Row]:
         # Without a file there are no tokens. Reading must not create it.
         if not exists(self._path):
             return []
         with self._opened() as db:
-            return db.execute(query).fetchall()
+            return db.execute(sql).fetchall()
 
     @contextmanager
-    def _changing(self, note: Callable[[], None] = _no_note) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         with self._opened() as db, db:
             db.execute("BEGIN IMMEDIATE")
             yield db
-            # The line comes after the change, so that no line says "done" about a change that failed. It comes before
-            # the commit, so that no change is without a line.
-            note()
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -120,12 +75,4 @@ class SqliteTokens:
                     db.executescript(_TABLE)
                 yield db
         except (sqlite3.Error, OSError) as error:
-            raise self._error(error) from None
-
-    def _error(self, error: Exception) -> GatewayError:
-        return GatewayError(f"the tokens in {self._path} cannot be used: {error}{permission_hint(error)}")
-
-
-def _check_found(changed: sqlite3.Cursor, name: str) -> None:
-    if changed.rowcount == 0:
-        raise unknown_token_error(name)
+            raise GatewayError(f"the tokens in {self._path} cannot be used: {error}{permission_hint(error)}") from None

@@ -12,7 +12,7 @@ from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.model.names import check_new_name, name_key, unknown_person_error
 from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, PictureEntry
-from gateway.store.sqlite.audit_lines import make_row
+from gateway.store.relational.audit_rows import make_row
 from gateway.store.sqlite.database import Row
 from gateway.store.sqlite.slugs import free_slug
 

@@ -16,8 +16,9 @@ from gateway.model.audit import AuditEvent
 from gateway.model.caller import GATEWAY_CALLER, REST_CALLER, Caller, camera_caller
 from gateway.store.audit_records import AuditHead, parse_head
 from gateway.store.limits import AuditLimits
-from gateway.store.sqlite.audit_chain import KEY_BYTES
-from gateway.store.sqlite.audit_file import AUDIT_FILE, KEY_FILE, AuditFile
+from gateway.store.relational.audit_chain import KEY_BYTES
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.audit_key import KEY_FILE
 from gateway.store.sqlite.store import SqliteStore
 from tests.store.examples import enrol, picture
 

@@ -22,7 +22,8 @@ from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Store
 from gateway.store.sqlite import audit_schema, formats, newer_files, schema
-from gateway.store.sqlite.audit_file import AUDIT_FILE, KEY_FILE, AuditFile
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.audit_key import KEY_FILE
 from gateway.store.sqlite.formats import FORMATS, check_formats
 from gateway.store.sqlite.newer_files import VERSION_FILE, NewerFileError, read_format
 from gateway.store.sqlite.opening import open_store, restore_backup

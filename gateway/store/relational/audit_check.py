@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from gateway.store.audit_records import AuditCheck, AuditHead
-from gateway.store.sqlite.audit_chain import CHAIN_START, checkpoint_seal, line_code
-from gateway.store.sqlite.audit_file import AuditFile
-from gateway.store.sqlite.audit_lines import contains_head, read_chain, read_head
-from gateway.store.sqlite.database import Row
+from gateway.store.relational.audit_chain import checkpoint_seal, line_code
+from gateway.store.relational.audit_lines import AuditTable
+from gateway.store.relational.database import Connection, Row
 
 LINES_PER_READ = 5_000
 """The number of lines that are read at a time. Other processes can write in between."""
 
 MAX_NAMED_RANGES = 10
 """The number of ranges of wrong lines that the result names."""
+
+Reading = Callable[[], AbstractContextManager[Connection]]
+"""Gives a connection for reading the audit. Raises GatewayError if it cannot be read."""
 
 
 @dataclass(slots=True)
@@ -39,50 +41,45 @@ class _Ranges:
             yield f"{len(self.ranges) - MAX_NAMED_RANGES} more ranges of lines are wrong"
 
 
-def check_audit(file: AuditFile, known: AuditHead | None, heads: Collection[AuditHead]) -> AuditCheck:
+def check_audit(
+    table: AuditTable, reading: Reading, known: AuditHead | None, heads: Collection[AuditHead]
+) -> AuditCheck:
     """Check each line, and that the audit contains these heads. Raise GatewayError if it cannot be read.
 
     ``known``: the head that the people store knows.
     """
-    key = file.read_key()
-    if key is None:
-        return AuditCheck(None, 0, ("the key of the audit is missing: no line can be checked",))
-    with file.reading() as db:
-        start, problems = _read_start(db, key)
+    with reading() as db:
+        key = table.key.read(db)
+        if key is None:
+            return AuditCheck(None, 0, ("the key of the audit is missing: no line can be checked",))
+        (start, seal), problems = table.read_start(db), []
+        if seal is not None and checkpoint_seal(key, start.line, start.code) != seal:
+            problems.append(f"the lines up to {start.line} were not deleted by the gateway, or with another key")
     head, count, wrong = start, 0, _Ranges()
-    while page := _read_page(file, head.line):
+    while page := _read_page(table, reading, head.line):
         for line, values, code in page:
             if line_code(key, head.code, line, values) != code:
                 wrong.add(line)
             head, count = AuditHead(line, code), count + 1
-    with file.reading() as db:
-        if _read_start(db, key)[0] != start:
+    with reading() as db:
+        if table.read_start(db)[0] != start:
             # Old lines were deleted meanwhile, maybe before they were checked.
-            return check_audit(file, known, heads)
-        problems += [*wrong.sentences(), *_missing_heads(db, known, heads)]
+            return check_audit(table, reading, known, heads)
+        problems += [*wrong.sentences(), *_missing_heads(table, db, known, heads)]
     return AuditCheck(head if head.line else None, count, tuple(problems))
 
 
-def _read_start(db: sqlite3.Connection, key: bytes) -> tuple[AuditHead, list[str]]:
-    """Return the end of the lines that were deleted in order, and a sentence if somebody else deleted them."""
-    row = db.execute("SELECT CAST(line AS INTEGER), CAST(code AS BLOB), seal FROM checkpoint").fetchone()
-    if row is None:
-        return AuditHead(0, CHAIN_START), []
-    line, code, seal = row
-    if checkpoint_seal(key, line, code) == seal:
-        return AuditHead(line, code), []
-    return AuditHead(line, code), [f"the lines up to {line} were not deleted by the gateway, or with another key"]
+def _read_page(table: AuditTable, reading: Reading, after: int) -> list[tuple[int, Row, bytes]]:
+    with reading() as db:
+        return list(table.read_chain(db, after, LINES_PER_READ))
 
 
-def _read_page(file: AuditFile, after: int) -> list[tuple[int, Row, bytes]]:
-    with file.reading() as db:
-        return list(read_chain(db, after, LINES_PER_READ))
-
-
-def _missing_heads(db: sqlite3.Connection, known: AuditHead | None, heads: Collection[AuditHead]) -> Iterator[str]:
-    last = read_head(db).line
-    if known is not None and not contains_head(db, known):
+def _missing_heads(
+    table: AuditTable, db: Connection, known: AuditHead | None, heads: Collection[AuditHead]
+) -> Iterator[str]:
+    last = table.read_head(db).line
+    if known is not None and not table.contains(db, known):
         yield f"the audit ends with line {last}, and the people store knows another line {known.line}"
     for head in heads:
-        if not contains_head(db, head):
+        if not table.contains(db, head):
             yield f"the audit has no line {head.line} with the code {head.code.hex()}"
