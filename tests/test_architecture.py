@@ -21,7 +21,7 @@ LAYERS = [
     {"confinement", "files", "formats", "metrics", "model"},
     {"contract", "config"},
     {"store", "vision"},
-    {"people", "workers"},
+    {"cluster", "people", "workers"},
     {"service"},
     {"live"},
     {"integrations", "mqtt", "rest", "systemd"},

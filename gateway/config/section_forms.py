@@ -36,6 +36,7 @@ FORMS: Mapping[str, str] = {
     "inputs.topics": _TOPICS,
     "homeassistant": "homeassistant: {enabled: true}",
     "frigate": "frigate: {home: {url: 'http://frigate:5000'}}",
+    "cluster": "cluster: {lease_s: 3}",
     "cameras": "cameras: {porch: {min_face: 40}}",
 }
 """An example of each section, which changes little. It has a name where a household gives the names."""

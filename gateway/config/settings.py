@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.config.cluster_section import ClusterSettings
 from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
 from gateway.config.field_types import FilePath, Landmarks68Setting
 from gateway.config.frigate_section import FrigateSettings
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     inputs: InputSettings = InputSettings()
     homeassistant: HomeAssistantSettings = HomeAssistantSettings()
     frigate: Mapping[str, FrigateSettings] = {}
+    cluster: ClusterSettings = ClusterSettings()
     operations: tuple[Operation, ...] = DEFAULT_OPERATIONS
     cameras: Mapping[str, CameraSettings] = {}
 

@@ -701,6 +701,8 @@ def test_rotation_must_be_a_quarter_turn(write: Write, degrees: str) -> None:
     [
         ("sightings: {again_s: 4}", r"sightings\.again_s \(4\) is shorter than live\.gone_s \(5\)"),
         ("live: {camera_lost_s: 1}", r"live\.camera_lost_s \(1\) is shorter than live\.gone_s \(5\)"),
+        ("cluster: {name: a/b}", r"cluster\.name: 'a/b' is no name of a cluster"),
+        ("cluster: {lease_s: 5, offline_names_s: 4}", r"offline_names_s \(4\) is shorter than lease_s \(5\)"),
         ("homeassistant: {prefix: facegate}", r"homeassistant\.prefix \(facegate\) is mqtt\.base"),
         (
             "{mqtt: {base: a/b}, homeassistant: {prefix: a/b/c}}",

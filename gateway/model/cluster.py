@@ -1,0 +1,72 @@
+"""The replicas of a cluster, its leader and the owners of its cameras, at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A gateway of a cluster.
+
+    ``id``: the same as long as the gateway keeps its data folder. ``revision``: the revision of the people that it has
+    confirmed. ``serving``: it may own cameras. ``lease_left_s``: seconds until its lease ends, by the clock of the
+    database; negative for a lease that has ended. ``names_left_s``: the same for the time in which it may still name
+    people without the database.
+    """
+
+    id: str
+    address: str | None
+    version: str
+    revision: int
+    serving: bool
+    lease_left_s: float
+    names_left_s: float
+
+    @property
+    def is_live(self) -> bool:
+        """True while its lease has not ended."""
+        return self.lease_left_s > 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedCamera:
+    """A camera, and the replica that owns it. ``epoch``: the number of its changes of owner."""
+
+    name: str
+    owner: str | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """A cluster at one moment.
+
+    ``revision``: of the people in the store. ``leader``: the replica that holds the leadership, also if its lease has
+    ended. ``epoch``: the number of changes of the leader. ``replicas`` and ``cameras`` are in the order of their names.
+    """
+
+    revision: int = 0
+    replicas: tuple[Replica, ...] = ()
+    leader: str | None = None
+    epoch: int = 0
+    cameras: tuple[OwnedCamera, ...] = ()
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The ids of the replicas whose lease has not ended."""
+        return frozenset(each.id for each in self.replicas if each.is_live)
+
+    @property
+    def candidates(self) -> frozenset[str]:
+        """The ids of the live replicas that may own cameras and lead."""
+        return frozenset(each.id for each in self.replicas if each.is_live and each.serving)
+
+    @property
+    def live_leader(self) -> str | None:
+        """The leader, unless its lease has ended."""
+        return self.leader if self.leader in self.live else None
+
+    def cameras_of(self, replica: str) -> tuple[str, ...]:
+        """Return the cameras of a replica, also if its lease has ended."""
+        return tuple(each.name for each in self.cameras if each.owner == replica)

@@ -1,0 +1,92 @@
+"""The protocol of the part of a store by which replicas agree: leases, the leader, the owners of cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model.cluster import ClusterView, OwnedCamera, Replica
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The replica that a process is. ``process``: a random text, another one after each start.
+
+    ``lease_s``: the length of a lease. ``names_s``: the time for which the replica may name people without the
+    database, at least ``lease_s``. Both begin with each renewal.
+    """
+
+    replica: str
+    process: str
+    lease_s: float
+    names_s: float
+    version: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Announcements of other processes: ``people`` changed, a replica ``confirmed``, the ``cluster`` changed."""
+
+    people: bool = False
+    confirmed: bool = False
+    cluster: bool = False
+
+
+class Coordination(Protocol):
+    """A connection to the database for the agreement of replicas, used by one thread at a time.
+
+    A replica that hangs must not hold up the others. So each change is one statement that the database finishes by
+    itself, and every wait is bounded. Each method raises Busy if the database does not answer in time: a change may
+    have been made then, or may still be made later.
+    """
+
+    def renew(self, member: Member, *, revision: int, serving: bool) -> ClusterView | None:
+        """Renew the lease of a replica, and return the cluster as it is afterwards.
+
+        Return None, and change nothing, while another process holds the lease of this replica. ``revision``: of the
+        people that the replica follows. ``serving``: it may own cameras.
+        """
+
+    def read(self) -> ClusterView:
+        """Return the cluster, without being a part of it."""
+
+    def claim_leadership(self, member: Member, epoch: int) -> int | None:
+        """Make a replica the leader, if nobody is, or the lease of the leader has ended. Return the new epoch.
+
+        ``epoch``: the epoch that the replica has seen. Return None if the leader has changed since then.
+        """
+
+    def release_leadership(self, member: Member, epoch: int) -> None:
+        """Leave the cluster without a leader, if the replica is the leader of this epoch."""
+
+    def claim_cameras(self, member: Member, seen: Collection[OwnedCamera]) -> Mapping[str, int]:
+        """Make a replica the owner of cameras that have no owner with a lease. Return their new epochs.
+
+        ``seen``: the cameras as the replica has seen them. Cameras that have changed since then are left out.
+        """
+
+    def release_cameras(self, member: Member, epochs: Mapping[str, int]) -> None:
+        """Leave cameras without an owner, each if the replica owns it in this epoch."""
+
+    def add_cameras(self, names: Iterable[str], most: int) -> None:
+        """Add cameras without an owner, until there are ``most``. Cameras that exist stay as they are."""
+
+    def confirm(self, member: Member, revision: int) -> None:
+        """Note that the replica follows this revision of the people, and announce that."""
+
+    def read_revision(self) -> int:
+        """Return the revision of the people in the store."""
+
+    def find_unconfirmed(self, revision: int) -> tuple[Replica, ...]:
+        """Return the replicas that may still name people as they were before a revision."""
+
+    def leave(self, member: Member) -> None:
+        """End the lease of the replica, and free its cameras and the leadership."""
+
+    def wait_for_news(self, seconds: float) -> News:
+        """Wait for announcements, at most so long. The first call may miss earlier ones."""
+
+    def close(self) -> None:
+        """Close the connection. A later call opens another one."""
