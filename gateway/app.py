@@ -164,7 +164,7 @@ class Gateway:
         self.systemd.start()
         self.pool.start()
         self.people.store.audit.record(GATEWAY_CALLER, "start", detail=f"version {__version__}")
-        for keeper in (*self.people.keepers, self.people.unknown_faces):
+        for keeper in (*self.people.keepers, self.people.unknown_faces, self.people.retention):
             keeper.start()
         self.homeassistant.start(self.people.gallery.people().values())
         self.events.start()
@@ -186,6 +186,7 @@ class Gateway:
         steps: Sequence[Callable[[], object]] = (
             self.people.registry.interrupt,
             self.people.folder.stop,
+            self.people.retention.stop,
             self.people.unknown_faces.stop,
             self.systemd.stop,
             self.homeassistant.stop,

@@ -10,19 +10,34 @@ log = logging.getLogger(__name__)
 
 
 class PeriodicThread:
-    """A thread that calls a function every ``interval_s`` seconds, first after one interval.
+    """A thread that calls a function every ``interval_s`` seconds. It may be started again after a stop.
 
     ``failure``: the sentence that is logged if the function raises an exception. The thread continues then.
+    ``first_s``: the time until the first call, by default one interval.
     """
 
-    def __init__(self, name: str, interval_s: float, call: Callable[[], object], failure: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        interval_s: float,
+        call: Callable[[], object],
+        failure: str,
+        *,
+        first_s: float | None = None,
+    ) -> None:
+        self._name = name
         self._interval_s = interval_s
         self._call = call
         self._failure = failure
+        self._first_s = first_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name)
 
     def start(self) -> None:
+        """Start the thread, which must not run now."""
+        if self._stopping.is_set():
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name=self._name)
         self._thread.start()
 
     def stop(self) -> None:
@@ -32,9 +47,11 @@ class PeriodicThread:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._interval_s):
+        pause = self._interval_s if self._first_s is None else self._first_s
+        while not self._stopping.wait(pause):
             try:
                 self._call()
             # Even a bug in the gateway must not end this thread.
             except Exception:
                 log.exception("%s", self._failure)
+            pause = self._interval_s

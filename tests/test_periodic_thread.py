@@ -28,3 +28,14 @@ def test_thread_continues_after_a_failure(caplog: pytest.LogCaptureFixture) -> N
 
 def test_thread_that_was_not_started_can_be_stopped() -> None:
     PeriodicThread("tests", 1.0, lambda: None, "").stop()
+
+
+def test_thread_can_be_started_again_after_a_stop() -> None:
+    called = threading.Event()
+    thread = PeriodicThread("tests", 3600.0, called.set, "nothing was done", first_s=0.0)
+    for _ in range(2):
+        called.clear()
+        thread.start()
+        assert called.wait(WAIT_S)
+        thread.stop()
+    assert not any(each.name == "tests" for each in threading.enumerate())

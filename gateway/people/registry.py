@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 
 from gateway.errors import shutting_down_error
 from gateway.model import Effect, FoundFace, Person
 from gateway.model.caller import Caller
 from gateway.model.names import checked_name
 from gateway.people.enrolment import Enroller, EnrolmentSample, sample_of_stored
-from gateway.people.gallery_updater import GalleryUpdater
+from gateway.people.followed_changes import FollowedChanges
 from gateway.people.removal import PersonRemover
 from gateway.people.unknown_groups import UnknownGroups
 from gateway.store.protocols import Sightings, Store
@@ -22,22 +22,23 @@ UNKNOWN_SOURCE = "unknown"
 
 
 class Registry:
-    """Changes of people. Each change is effective for every search when its method returns.
+    """Changes of people. Each change is effective for every search, at all replicas, when its method returns.
 
-    Methods raise UnknownPerson for an id that nobody has, and GatewayError if the store fails.
+    Methods raise UnknownPerson for an id that nobody has, and GatewayError if the store fails. They raise Busy if not
+    all replicas follow in time: the change is made then.
     """
 
     def __init__(
         self,
         store: Store,
-        updater: GalleryUpdater,
+        changes: FollowedChanges,
         enroller: Enroller,
         remover: PersonRemover,
         groups: UnknownGroups,
         sightings: Sightings,
     ) -> None:
         self._store = store
-        self._updater = updater
+        self._changes = changes
         self._enroller = enroller
         self._remover = remover
         self._groups = groups
@@ -50,18 +51,18 @@ class Registry:
         Return None if the person of the reply was removed since, or by this change. Raises the errors of ``change``,
         Conflict and Timeout (Effects.apply_once).
         """
-        if effect is None:
-            return change()
+        with self._changes.change():
+            return change() if effect is None else self._apply_effect(effect, change)
+
+    def _apply_effect(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
         # Every thread takes the lock of the groups before that of the store: otherwise two threads could deadlock.
         with self._groups.lock:
             try:
-                reply = self._store.effects.apply_once(effect, change)
+                return self._store.effects.apply_once(effect, change)
             except Exception:
                 # The store rolled the change back. The groups in memory may have changed with it.
                 self._groups.reload()
                 raise
-        self._updater.refresh()
-        return reply
 
     def complete_reply(self, effect: Effect | None, reply: EffectReply, complete: EffectReply) -> EffectReply | None:
         """Replace the reply of ``apply_once`` by a complete one, and return the reply that is stored now.
@@ -86,9 +87,8 @@ class Registry:
         person if nobody has this id; ``source``: of the pictures, by default the caller. Raises BadImage for a face of
         too low quality, before anything is changed.
         """
-        entry, warnings = self._enroller.enrol(name, samples, caller, person=person, new=new, source=source)
-        self._updater.refresh()
-        return entry, warnings
+        with self._changes.change():
+            return self._enroller.enrol(name, samples, caller, person=person, new=new, source=source)
 
     def enrol_unknown(
         self, key: int, name: str | None, caller: Caller, *, person: str | None = None
@@ -97,7 +97,7 @@ class Registry:
 
         The stored sightings of the group get the name.
         """
-        with self._groups.lock:
+        with self._changes.change(), self._groups.lock:
             faces = self._groups.faces_to_name(key)
             # The picture of such a face is not kept: its chips take the place of the picture.
             samples = [sample for face in faces if (sample := sample_of_stored(face)) is not None]
@@ -108,13 +108,13 @@ class Registry:
 
     def forget_unknown(self, key: int) -> None:
         """Delete a group of unknown faces, and its sightings."""
-        with self._groups.lock:
+        with self._changes.change(), self._groups.lock:
             self._groups.forget(key)
             self._sightings.forget_unknown(key)
 
     def join_unknowns(self, key: int, into: int) -> UnknownGroup:
         """Add a group of unknown faces, with its sightings, to another group. Return the other group."""
-        with self._groups.lock:
+        with self._changes.change(), self._groups.lock:
             group = self._groups.join(key, into)
             self._sightings.move_unknown(key, into)
             return group
@@ -127,21 +127,18 @@ class Registry:
         A face that is at least as similar to a counter-example as to the person is not taken for the person any more.
         Raises Conflict if the person would have no other picture left.
         """
-        entry = self._enroller.add_counter_examples(slug, samples, caller, source=source)
-        self._updater.refresh()
-        return entry
+        with self._changes.change():
+            return self._enroller.add_counter_examples(slug, samples, caller, source=source)
 
     def rename(self, slug: str, name: str, caller: Caller) -> PersonEntry:
         """Give a person another name. Raises Conflict if another person has this name."""
-        entry = self._store.people.rename(slug, checked_name(name), caller)
-        self._updater.refresh()
-        return entry
+        with self._changes.change():
+            return self._store.people.rename(slug, checked_name(name), caller)
 
     def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
         """Add the pictures of a person to another person, and remove the first one."""
-        entry = self._store.people.merge(slug, into, caller)
-        self._updater.refresh()
-        return entry
+        with self._changes.change():
+            return self._store.people.merge(slug, into, caller)
 
     def split(
         self, slug: str, pictures: Sequence[str], caller: Caller, *, into: str | None = None, name: str | None = None
@@ -155,15 +152,13 @@ class Registry:
             target: str | Person = self._store.people.read_entry(into).person
         else:
             target = self._store.people.find_person(checked_name(name)) or checked_name(name)
-        entry = self._store.people.split(slug, pictures, target, caller)
-        self._updater.refresh()
-        return entry
+        with self._changes.change():
+            return self._store.people.split(slug, pictures, target, caller)
 
     def choose_shown(self, slug: str, picture: str, caller: Caller) -> PersonEntry:
         """Choose the picture by which users recognise a person. Raises Conflict for a counter-example."""
-        entry = self._store.people.choose_shown(slug, picture, caller)
-        self._updater.refresh()
-        return entry
+        with self._changes.change():
+            return self._store.people.choose_shown(slug, picture, caller)
 
     def check_face(self, face: FoundFace, subject: str) -> None:
         """Raise BadImage for a face that ``enrol`` would refuse. ``subject``: the picture, for the message."""
@@ -171,15 +166,13 @@ class Registry:
 
     def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
         """Remove a picture by its id. Return None if the person was removed with the last picture."""
-        entry = self._store.people.remove_picture(slug, picture, caller)
-        self._updater.refresh()
-        return entry
+        with self._changes.change():
+            return self._store.people.remove_picture(slug, picture, caller)
 
     def remove(self, slug: str, caller: Caller) -> Person:
         """Remove a person. Backups still contain the person."""
-        person = self._remover.remove(slug, caller)
-        self._updater.refresh()
-        return person
+        with self._changes.change():
+            return self._remover.remove(slug, caller)
 
     def erase(self, slug: str, caller: Caller) -> Person:
         """Remove a person also from every backup in the data folder. Only the fact of an erasure is kept.
@@ -187,18 +180,19 @@ class Registry:
         A person who was removed before is still erased from the backups. Raises GatewayError if a backup cannot be
         rewritten now.
         """
-        person = self._remover.erase(slug, caller)
-        self._updater.refresh()
-        return person
+        with self._changes.change():
+            return self._remover.erase(slug, caller)
 
-    def erasing(self) -> AbstractContextManager[None]:
-        """Return a context around ``apply_once`` for an erasure. Within it no backup is made."""
-        return self._remover.erasing()
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Give a context around ``apply_once`` for an erasure. Within it no backup is made."""
+        with self._changes.change(), self._remover.erasing():
+            yield
 
     def export(self, slug: str | None, caller: Caller) -> Iterator[ExportedPerson]:
         """Return one person or everybody. The export is in the audit before the first person is returned."""
         self._store.audit.record(caller, "export", slug=slug)
-        self._updater.refresh()
+        self._changes.refresh()
         return self._store.archive.export_people(slug)
 
     def export_unknown(self, key: int, caller: Caller) -> ExportedPerson:
@@ -216,9 +210,9 @@ class Registry:
         Without ``merge``, new pictures of enrolled people raise Conflict. Raises Busy when the gateway stops: nothing
         is imported then.
         """
-        added = self._store.archive.import_people(people, caller, merge=merge, check_continue=self._check_interrupted)
-        self._updater.refresh()
-        return added
+        with self._changes.change():
+            check = self._check_interrupted
+            return self._store.archive.import_people(people, caller, merge=merge, check_continue=check)
 
     def interrupt(self) -> None:
         """Roll back an import that is running, so that a stop does not wait for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,12 +22,14 @@ from gateway.people.folder.pictures import find_folder_pictures
 from gateway.people.folder.recent_removals import RecentRemovals
 from gateway.people.folder.skipped_files import SkippedFiles
 from gateway.people.folder.watcher import FolderWatcher
+from gateway.people.followed_changes import FollowedChanges, confirm_nothing
 from gateway.people.gallery import Gallery
 from gateway.people.gallery_review import GalleryReview
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.group_rules import UnknownRules
 from gateway.people.registry import Registry
 from gateway.people.removal import PersonRemover
+from gateway.people.retention import Retention
 from gateway.people.similarity import Similarity, Vectors
 from gateway.people.store_watcher import StoreWatcher
 from gateway.people.unknown_faces import UnknownFaces
@@ -79,6 +82,7 @@ class PeopleServices:
     audit: AuditKeeper
     backups: BackupKeeper
     watcher: StoreWatcher
+    retention: Retention
     unknown_faces: UnknownFaces
     sightings: Sightings
     folder: FolderWatcher
@@ -99,8 +103,11 @@ def build_people(
     rules: PeopleRules,
     data: Path,
     for_command: bool = False,
+    confirm: Callable[[], None] = confirm_nothing,
 ) -> PeopleServices:
     """Build all objects on an open store. ``data``: the data folder.
+
+    ``confirm``: waits until all replicas of the gateway follow a change (people/followed_changes.py).
 
     A command leaves to the gateway what only one process should do: deleting unused groups, and logging warnings.
     """
@@ -129,9 +136,9 @@ def build_people(
         find_folder_pictures=partial(find_folder_pictures, rules.folder.path, rules.folder.max_bytes),
         delete_damaged_uploads=partial(delete_damaged_uploads, data),
     )
-    registry = Registry(store, updater, enroller, remover, groups, sightings)
+    registry = Registry(store, FollowedChanges(updater, confirm), enroller, remover, groups, sightings)
     audit = AuditKeeper(store.audit, rules.audit)
-    watcher = StoreWatcher(store, updater, registry, sightings, keep_days=rules.keep_days)
+    retention = Retention(store, registry, sightings, keep_days=rules.keep_days)
     unknown_faces = UnknownFaces(groups, advisor, vision.describe_part)
 
     skipped = SkippedFiles(store.removal_marks)
@@ -152,7 +159,8 @@ def build_people(
         registry=registry,
         audit=audit,
         backups=BackupKeeper(store, rules.backups),
-        watcher=watcher,
+        watcher=StoreWatcher(store, updater),
+        retention=retention,
         unknown_faces=unknown_faces,
         sightings=sightings,
         folder=folder,

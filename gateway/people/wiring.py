@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from gateway.config import Settings
@@ -16,6 +17,7 @@ from gateway.people.backup_keeper import BackupRules
 from gateway.people.curves import Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import PictureRules
+from gateway.people.followed_changes import confirm_nothing
 from gateway.people.group_rules import IgnoredRules, UnknownRules
 from gateway.people.measurement import Measurement, engine_measurement, read_measurement
 from gateway.people.services import FolderRules, PeopleRules, PeopleServices, build_people
@@ -27,32 +29,46 @@ from gateway.store.sqlite import check_backup, check_master_key, open_store, pat
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
 
+Confirm = Callable[[Store], None]
+"""A function that waits until all replicas of the gateway follow the people as the store has them now."""
 
-def open_people(settings: Settings, vision: EnrolmentVision, *, for_command: bool = False) -> PeopleServices:
+
+def open_people(
+    settings: Settings,
+    vision: EnrolmentVision,
+    *,
+    for_command: bool = False,
+    confirm: Confirm | None = None,
+) -> PeopleServices:
     """Open the store, and build all objects of people/. Raises StartError.
 
-    A command does not encrypt the store with a new key, and does not log warnings about people: the gateway does.
+    ``confirm``: None for a gateway without replicas. A command does not encrypt the store with a new key, and does not
+    log warnings about people: the gateway does.
     """
     measurement = find_measurement(settings)
     rules = people_rules(settings, measurement.recipe)
+    store = open_store(settings.data, cipher(settings), rules.limits, may_encrypt=not for_command)
     return build_people(
-        store=open_store(settings.data, cipher(settings), rules.limits, may_encrypt=not for_command),
+        store=store,
         similarity=measurement.similarity(),
         decision=make_decision(settings, measurement.curves),
         vision=vision,
         rules=rules,
         data=settings.data,
         for_command=for_command,
+        confirm=confirm_nothing if confirm is None else partial(confirm, store),
     )
 
 
 @contextmanager
-def open_for_command(settings: Settings, vision: EnrolmentVision | None = None) -> Iterator[PeopleServices]:
+def open_for_command(
+    settings: Settings, vision: EnrolmentVision | None = None, confirm: Confirm | None = None
+) -> Iterator[PeopleServices]:
     """Give the people for a command. A gateway may run on the same store. Raises StartError.
 
-    ``vision``: needed for commands with pictures.
+    ``vision``: needed for commands with pictures. ``confirm``: as for ``open_people``.
     """
-    people = open_people(settings, vision or NoVision(), for_command=True)
+    people = open_people(settings, vision or NoVision(), for_command=True, confirm=confirm)
     with closing(people.store):
         yield people
 

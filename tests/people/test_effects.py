@@ -18,7 +18,7 @@ import pytest
 from gateway.errors import Conflict, GatewayError, Timeout, UnknownPerson
 from gateway.model import Effect, Person
 from gateway.model.caller import CLI_CALLER, REST_CALLER, camera_caller
-from gateway.people.store_watcher import EFFECT_LIFETIME_S
+from gateway.people.retention import EFFECT_LIFETIME_S
 from gateway.store.records import EffectReply
 from tests.examples import descriptor, near
 from tests.people.camera_scene import CameraScene, FakeVision
@@ -315,7 +315,7 @@ def test_effects_are_deleted_after_their_lifetime(env: PeopleEnvironment) -> Non
     env.registry.apply_once(effect(), Change(env))
     env.registry.apply_once(effect("door/2"), Change(env, "Bob"))
     env.store.database.rows("UPDATE effects SET at = ? WHERE key = 'door/1'", (time.time() - EFFECT_LIFETIME_S - 1,))
-    env.people.watcher.expire()
+    env.people.retention.expire()
     assert env.store.database.rows("SELECT key FROM effects") == [("door/2",)]
 
 

@@ -14,9 +14,11 @@ from gateway.config import Settings
 from gateway.errors import BadImage, BadRequest, Conflict, GatewayError, UnknownPerson
 from gateway.model import FoundFace, Person, Quality
 from gateway.model.caller import REST_CALLER, Caller, camera_caller
+from gateway.people import retention
 from gateway.people import store_watcher as module
 from gateway.people.enrolment import EnrolmentSample, Keep
 from gateway.people.enrolment_advice import QUALITY_ADVICE
+from gateway.people.retention import Retention
 from gateway.people.services import FolderRules
 from gateway.people.store_watcher import StoreWatcher
 from gateway.people.wiring import open_for_command
@@ -487,7 +489,7 @@ def test_counter_example_needs_an_enrolled_person(env: PeopleEnvironment) -> Non
 
 
 @contextmanager
-def started(watcher: StoreWatcher) -> Iterator[None]:
+def started(watcher: StoreWatcher | Retention) -> Iterator[None]:
     watcher.start()
     try:
         yield
@@ -681,14 +683,14 @@ def aged(data: Path, slug: str, days: float) -> None:
 def test_person_without_a_new_picture_is_erased_after_keep_days(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(retention, "FIRST_EXPIRY_S", 0.01)
     with open_environment(tmp_path, keep_days=30) as env:
         enrol(env, "Alice", "a picture of her")
         enrol(env, "Bob")
         env.store.backups.make()
         aged(tmp_path, "alice", 31)
         aged(tmp_path, "bob", 29)
-        with started(env.people.watcher):
+        with started(env.people.retention):
             wait_for(lambda: entries(env) == {"bob": 1})
             wait_for(lambda: env.who(near(ALICE, 0.95, 0)) is None)
         assert files_with(tmp_path, *traces("Alice", "a picture of her")) == set()
@@ -696,24 +698,24 @@ def test_person_without_a_new_picture_is_erased_after_keep_days(
 
 
 def test_new_picture_delays_the_erasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(retention, "FIRST_EXPIRY_S", 0.01)
     with open_environment(tmp_path, keep_days=30) as env:
         enrol(env, "Alice", "a")
         enrol(env, "Bob", "b")
         aged(tmp_path, "alice", 31)
         aged(tmp_path, "bob", 31)
         enrol(env, "Alice", "a", "c")
-        with started(env.people.watcher):
+        with started(env.people.retention):
             wait_for(lambda: entries(env) == {"alice": 2})
 
 
 def test_people_are_kept_without_keep_days(
     tmp_path: Path, env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(env.people.watcher._thread, "_interval_s", 0.01)
+    monkeypatch.setattr(env.people.retention._thread, "_first_s", 0.01)
     enrol(env, "Alice")
     aged(tmp_path, "alice", 10_000)
-    with started(env.people.watcher):
+    with started(env.people.retention):
         time.sleep(0.2)
     assert entries(env) == {"alice": 1}
 

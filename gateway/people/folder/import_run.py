@@ -41,6 +41,10 @@ class ImportRun:
     def stop(self) -> None:
         self._stopping.set()
 
+    def resume(self) -> None:
+        """Allow imports again after ``stop``."""
+        self._stopping.clear()
+
     def wait(self, seconds: float) -> bool:
         """Wait, and return whether the import has to stop."""
         return self._stopping.wait(seconds)

@@ -29,7 +29,7 @@ SCAN_PAUSE_FACTOR = 20
 
 
 class FolderWatcher:
-    """Thread that scans the folder and imports each change.
+    """Thread that scans the folder and imports each change. It may be started again after a stop.
 
     People in the store are recognised from the start, before the first import. After a change of the engine,
     their descriptors are computed again first. /readyz reports the end of the first import.
@@ -55,7 +55,7 @@ class FolderWatcher:
         self._rescan_s = rescan_s
         self._last_scan: FolderScan | None = None
         self._removal_count = updater.removal_count
-        self._thread = threading.Thread(target=self._watch, name="known-faces")
+        self._thread = self._make_thread()
 
     @property
     def progress(self) -> ImportProgress:
@@ -68,12 +68,20 @@ class FolderWatcher:
         return self._importer.warnings
 
     def start(self) -> None:
+        if self._run.is_stopping:
+            self._run.resume()
+            # Meanwhile another replica may have imported the folder.
+            self._last_scan = None
+            self._thread = self._make_thread()
         self._thread.start()
 
     def stop(self) -> None:
         self._run.stop()
         if self._thread.is_alive():
             self._thread.join()
+
+    def _make_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._watch, name="known-faces")
 
     def _watch(self) -> None:
         while not self._run.is_stopping:

@@ -206,12 +206,12 @@ def test_gateway_keeps_a_copy_of_the_data_keys(data: Path) -> None:
     copy = data / "backups" / KEY_FILE
     with open_environment(data, KEY) as env:
         env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
-        env.people.watcher.expire()
+        env.people.retention.expire()
         before = copy.stat().st_ino
-        env.people.watcher.expire()
+        env.people.retention.expire()
         assert copy.stat().st_ino == before
         env.registry.enrol("Bob", [sample("bob1", BOB)], REST_CALLER)
-        env.people.watcher.expire()
+        env.people.retention.expire()
         env.registry.erase("alice", REST_CALLER)
         alive = [key is not None for key in keys_in(copy).values()]
     (data / KEY_FILE).write_bytes(copy.read_bytes())
@@ -223,10 +223,10 @@ def test_data_keys_that_cannot_be_copied_are_a_warning(data: Path) -> None:
     with open_environment(data, KEY) as env:
         env.registry.enrol("Alice", [sample("alice1", ALICE)], REST_CALLER)
         (data / "backups").write_text("no folder")
-        env.people.watcher.expire()
+        env.people.retention.expire()
         assert any(f"the data keys are not copied to {data / 'backups'}" in each for each in env.store.backups.warnings)
         (data / "backups").unlink()
-        env.people.watcher.expire()
+        env.people.retention.expire()
         assert env.store.keys.warnings == ()
 
 

@@ -1,0 +1,155 @@
+"""Changes of people wait until all replicas follow them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import Busy, Conflict, UnknownPerson
+from gateway.model import FoundFace, Image
+from gateway.model.caller import REST_CALLER
+from gateway.people.registry import Registry
+from gateway.people.services import PeopleServices, build_people
+from gateway.people.similarity import Similarity
+from gateway.people.unknown_faces import Observation
+from gateway.people.vision import NoVision
+from gateway.store.cipher import Cipher
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
+from gateway.store.sqlite.store import SqliteStore
+from tests.examples import BOX, QUALITY, descriptor
+from tests.people.environment import DECISION, make_rules, picture_id, sample
+from tests.people.test_effects import effect
+
+ALICE, BOB, STRANGER = descriptor(1), descriptor(2), descriptor(9)
+
+
+class Replicas:
+    """The other replicas, as a change sees them: it notes what the store and the locks are like at each wait."""
+
+    def __init__(self) -> None:
+        self.people: PeopleServices | None = None
+        self.waits: list[int] = []
+        self.error: Exception | None = None
+
+    def confirm(self) -> None:
+        assert self.people is not None
+        self.waits.append(self.people.store.faces.revision())
+        assert not self.people.store.effects.is_in_change()
+        assert self._can_lock(self.people), "other threads need this lock to follow the change"
+        if self.error is not None:
+            raise self.error
+
+    def _can_lock(self, people: PeopleServices) -> bool:
+        taken: list[bool] = []
+
+        def take() -> None:
+            if people.groups.lock.acquire(timeout=5):
+                taken.append(True)
+                people.groups.lock.release()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+        return bool(taken)
+
+
+@pytest.fixture
+def replicas() -> Replicas:
+    return Replicas()
+
+
+@pytest.fixture
+def people(tmp_path: Path, replicas: Replicas) -> Iterator[PeopleServices]:
+    with closing(
+        SqliteStore(tmp_path / "people.sqlite", Cipher(None), audit=AuditFile(tmp_path / AUDIT_FILE))
+    ) as store:
+        replicas.people = build_people(
+            store=store,
+            similarity=Similarity(None, 128),
+            decision=DECISION,
+            vision=NoVision(),
+            rules=make_rules(tmp_path),
+            data=tmp_path,
+            confirm=replicas.confirm,
+        )
+        yield replicas.people
+
+
+def enrol(people: PeopleServices, name: str, *pictures: str) -> None:
+    face = {"Alice": ALICE, "Bob": BOB}[name]
+    people.registry.enrol(name, [sample(each, face) for each in pictures or (name,)], REST_CALLER)
+
+
+CHANGES: dict[str, Callable[[Registry], object]] = {
+    "rename": lambda registry: registry.rename("alice", "Ada", REST_CALLER),
+    "merge": lambda registry: registry.merge("bob", "alice", REST_CALLER),
+    "split": lambda registry: registry.split("alice", [picture_id("a2")], REST_CALLER, name="Carol"),
+    "feature": lambda registry: registry.choose_shown("alice", picture_id("a2"), REST_CALLER),
+    "not_them": lambda registry: registry.add_counter_examples("alice", [sample("no", STRANGER)], REST_CALLER),
+    "remove_picture": lambda registry: registry.remove_picture("alice", picture_id("a2"), REST_CALLER),
+    "remove": lambda registry: registry.remove("alice", REST_CALLER),
+    "erase": lambda registry: registry.erase("alice", REST_CALLER),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_change_is_confirmed_once_after_it_is_committed(
+    people: PeopleServices, replicas: Replicas, change: str
+) -> None:
+    enrol(people, "Alice", "a1", "a2")
+    enrol(people, "Bob")
+    replicas.waits.clear()
+    CHANGES[change](people.registry)
+    assert replicas.waits == [people.store.faces.revision()]
+
+
+def test_unknown_group_is_confirmed_once(people: PeopleServices, replicas: Replicas) -> None:
+    face = FoundFace(BOX, STRANGER, quality=QUALITY, chips=b"chips")
+    place = BOX.relative_corners(Image(640, 480, 1000))
+    group = people.unknown_faces.add(Observation(face, b"", place, "porch", 1000.0))
+    assert group is not None
+    assert replicas.waits == []
+    people.registry.enrol_unknown(group.id, "Carol", REST_CALLER)
+    assert replicas.waits == [people.store.faces.revision()]
+
+
+def test_repeated_request_waits_again(people: PeopleServices, replicas: Replicas) -> None:
+    enrol(people, "Alice")
+    replicas.error = Busy("the change is made, and not all replicas follow it yet", 1)
+    request = effect()
+
+    def erase() -> dict[str, object]:
+        people.registry.erase("alice", REST_CALLER)
+        return {}
+
+    def ask() -> None:
+        with people.registry.erasing():
+            people.registry.apply_once(request, erase)
+
+    replicas.waits.clear()
+    with pytest.raises(Busy, match="the change is made"):
+        ask()
+    assert len(people.gallery) == 0
+    with pytest.raises(Busy, match="the change is made"):
+        ask()
+    replicas.error = None
+    ask()
+    assert len(replicas.waits) == 3
+
+
+def test_change_that_fails_waits_for_nobody(people: PeopleServices, replicas: Replicas) -> None:
+    enrol(people, "Alice")
+    enrol(people, "Bob")
+    replicas.waits.clear()
+    with pytest.raises(Conflict):
+        people.registry.rename("alice", "Bob", REST_CALLER)
+    with pytest.raises(UnknownPerson):
+        people.registry.erase("carol", REST_CALLER)
+    assert replicas.waits == []
+    # The failed change is over: the next one is the outermost again.
+    people.registry.rename("alice", "Ada", REST_CALLER)
+    assert len(replicas.waits) == 1
