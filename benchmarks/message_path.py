@@ -34,7 +34,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 import gateway.app
 from gateway.config import Settings
 
-PACKAGE = Path(gateway.app.__file__).parent
+PACKAGE = Path(str(gateway.__file__)).parent
 PICTURE = PACKAGE.parent / "device_sim" / "frames" / "obama_1.jpg"
 TRANSPORT = {"connection", "link", "messages", "ledger"}
 """Names of the transport's modules before they had a package of their own."""

@@ -10,6 +10,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from gateway import __version__
+from gateway.app.health import HealthReport
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
@@ -37,7 +38,7 @@ from gateway.rest.events.wiring import Events
 from gateway.rest.wiring import create_rest, needs_token
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
-from gateway.service.gateway_info import DataDisk, broker_address, describe_gateway
+from gateway.service.gateway_info import describe_gateway
 from gateway.service.live_notes import LiveNotes
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import policy_of
@@ -55,7 +56,6 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         engine = prepare_engine(settings)
-        self._settings, self._disk = settings, DataDisk(settings.data)
         if not has_store(settings):
             log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
         self.metrics = Metrics(settings.configured_cameras)
@@ -155,6 +155,9 @@ class Gateway:
         )
         rest = settings, self.service.submit, self.health, self.people.store.tokens, self.metrics, events.record
         self.rest = create_rest(*rest, describe_mqtt, self.events.streams)
+        unfollowed = [self.unfollowed] if self.live is None else []
+        others: list[HasWarnings] = [self.homeassistant, self.sources, *unfollowed]
+        self._health = HealthReport(settings, self.pool, self.people, self.mqtt, self.rest, others)
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:
@@ -210,29 +213,7 @@ class Gateway:
 
     def health(self) -> Health:
         """Return the state of every part."""
-        return Health(
-            mqtt=self.mqtt.health,
-            workers_ready=self.pool.ready,
-            workers=self.pool.size,
-            workers_maintained=self.pool.has_all_keepers,
-            store=self.people.watcher.writable,
-            known_faces=self.people.folder.progress,
-            unknowns=self.people.groups.waiting,
-            warnings=self._warnings(),
-            audit_head=self.people.audit.head,
-            disk=self._disk.read(),
-            address=broker_address(self._settings.mqtt),
-            backup_pending_s=self.people.backups.pending_s,
-            audit_writable=self.people.store.audit.is_writable,
-            certificate_ends_at=self.rest.certificate_ends_at,
-        )
-
-    def _warnings(self) -> tuple[str, ...]:
-        people, store = self.people, self.people.store
-        parts: list[HasWarnings] = [self.pool, people.updater, people.backups, store.audit, people.audit, people.groups]
-        parts += [people.sightings, people.folder, self.mqtt, self.rest, self.homeassistant, self.sources]
-        parts += [self.unfollowed] if self.live is None else []
-        return tuple(warning for part in parts for warning in part.warnings)
+        return self._health.read()
 
 
 @contextmanager
