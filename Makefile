@@ -74,7 +74,7 @@ bench: setup ## Measure the engine against stock dlib, and the gateway's overhea
 	@$(PYTHON_IN_VENV) -m benchmarks.engine --json
 	@$(PYTHON_IN_VENV) -m benchmarks.gateway --json
 
-faults: setup ## Kill gateway and broker under load for five minutes; ARGS="--long", "--network", "--flood", "--overload"
+faults: setup ## Kill gateway and broker under load for five minutes; ARGS="--long", "--network", "--flood", "--overload", "--replicas 3"
 	@$(PYTHON_IN_VENV) -m benchmarks.faults $(ARGS)
 
 hostile: setup ## Send 200,000 inputs that are meant to hurt; ARGS="--count 20000 --resume"

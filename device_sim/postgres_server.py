@@ -109,6 +109,11 @@ class PostgresServer:
         """True if the server has been started, and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the server's first process, or None while it does not run."""
+        return self._process.pid if self._process is not None and self.is_running else None
+
     def start(self) -> None:
         """Start the server, after a crash too, and wait until it accepts connections. Raise SimError."""
         end = time.monotonic() + START_TIMEOUT_S

@@ -25,11 +25,24 @@ from benchmarks.faults.flood import run_flood
 from benchmarks.faults.network import run_network
 from benchmarks.faults.overload import run_overload
 from benchmarks.faults.processes import PROC
+from benchmarks.faults.replicas.run import run_replicas
 from benchmarks.faults.slow_clients import run_slow_clients
 from device_sim.broker_choice import find_mosquitto
 from device_sim.errors import SimError
 
-MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effects")
+MUST_BE_ZERO = (
+    "lost",
+    "duplicate_effects",
+    "differing_replies",
+    "missing_effects",
+    "erased_but_named",
+    "enrolled_but_unnamed",
+    "refused_requests",
+    "two_leaders",
+    "retained_wrong",
+    "cameras_not_moved",
+)
+"""The figures that count violations. The last ones are of replicas."""
 
 
 @click.command(help=__doc__)
@@ -58,6 +71,11 @@ MUST_BE_ZERO = ("lost", "duplicate_effects", "differing_replies", "missing_effec
     flag_value="slow-clients",
     help="Measure others while 100 slow HTTP clients and 20 floods use the gateway.",
 )
+@click.option(
+    "--replicas",
+    type=click.IntRange(2),
+    help="Let so many gateways with one PostgreSQL fail, which is killed and cut off too. They have simulated workers.",
+)
 @click.option("--seed", type=int, help="Seed of the random numbers.")
 @click.option("--workers", default=2, show_default=True, help="Number of worker processes.")
 @click.option("--history", type=click.File("w"), help="File for all recorded events, as JSON lines.")
@@ -68,7 +86,8 @@ def main(as_json: bool, mode: str | None, seed: int | None, **options: Any) -> N
     options["seed"] = random.randrange(2**32) if seed is None else seed
     with tempfile.TemporaryDirectory(prefix="facegate-faults-") as folder:
         try:
-            result = MODES[mode](Path(folder), options)
+            measure = measure_replicas if options["replicas"] else MODES[mode]
+            result = measure(Path(folder), options)
         except (SimError, TimeoutError, OSError) as error:
             click.echo(f"The bench cannot run: {error}", err=True)
             sys.exit(2)
@@ -85,6 +104,18 @@ def measure_kills(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
         repeats=not options["no_repeats"],
         broker_kills=not options["no_broker_kills"],
         long=options["long"],
+        workers=options["workers"],
+        seed=options["seed"],
+        out=options["history"],
+    )
+
+
+def measure_replicas(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+    return run_replicas(
+        folder,
+        report,
+        replicas=options["replicas"],
+        seconds=options["seconds"],
         workers=options["workers"],
         seed=options["seed"],
         out=options["history"],

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 from benchmarks.faults.devices import Device, Receipt
 from benchmarks.faults.history import Answer, History, Key, Sent
-from benchmarks.faults.load import BRIDGE, Load, Request
+from benchmarks.faults.load import BRIDGE, Request, RequestSource
 
 DEADLINE_S = 60.0
 """Time after which a device that repeats its requests gives up."""
@@ -47,7 +47,7 @@ class Fleet:
     def __init__(
         self,
         port: int,
-        load: Load,
+        load: RequestSource,
         history: History,
         rng: random.Random,
         *,
@@ -111,7 +111,8 @@ class Fleet:
         bridge = device.name == BRIDGE
         request = self._load.of_bridge() if bridge else self._load.of_camera(device.name)
         now = time.monotonic()
-        self._history.record_request(Sent(request.key, request.op, request.digest, [now], request.token))
+        sent = Sent(request.key, request.op, request.digest, [now], request.token, shown=request.shown)
+        self._history.record_request(sent)
         self._busy.add(device.name)
         receipt = device.publish(request.topic, request.payload)
         self._open[request.key] = OpenRequest(

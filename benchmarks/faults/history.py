@@ -15,7 +15,7 @@ from device_sim.repetition import TEMPORARY_CODES
 Key = tuple[str, str]
 """Camera (or ``bridge``) and request id (or transaction)."""
 
-EFFECTS = frozenset({"enroll", "people/add", "people/rename", "people/remove"})
+EFFECTS = frozenset({"enroll", "people/add", "people/rename", "people/remove", "people/erase"})
 """Operations of the load that change the store."""
 
 
@@ -24,7 +24,8 @@ class Sent:
     """A request.
 
     ``sent``: the times of its first sending and of repetitions. ``acked``: the broker has acknowledged it (PUBACK).
-    ``token``: identifies its person in the store; None for a request that changes nothing.
+    ``token``: identifies its person in the store; None for a request that changes nothing. ``shown``: the token of the
+    person whom the picture shows, if the load knows it.
     """
 
     key: Key
@@ -33,6 +34,7 @@ class Sent:
     sent: list[float]
     token: str | None = None
     acked: bool = False
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Mapping
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from benchmarks.faults.fetching import Reply, fetch
 from benchmarks.faults.history import History
 from benchmarks.faults.processes import Process, Usage, end, usage
 from device_sim.broker_choice import find_mosquitto, free_port
@@ -53,10 +53,9 @@ class Installation:
         self.exits = 0
         """Number of unexpected ends of the gateway."""
         self._end_expected = False
-        self._cores = cores
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="installation")
-        self.broker = self._make_broker(folder / "broker")
+        self.broker = make_broker(folder / "broker", self.port, cores)
         environment = {
             "FACEGATE_DATA": str(folder / "data"),
             "FACEGATE_MQTT__HOST": "127.0.0.1",
@@ -128,16 +127,8 @@ class Installation:
 
     def fetch(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, wait: float = 2
-    ) -> tuple[int, bytes] | None:
-        connection = HTTPConnection("127.0.0.1", self.rest_port, timeout=wait)
-        try:
-            connection.request(method, path, body or None, dict(headers or {}))
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, HTTPException):
-            return None
-        finally:
-            connection.close()
+    ) -> Reply | None:
+        return fetch(self.rest_port, method, path, body, headers, wait)
 
     def usages(self) -> list[Usage]:
         """Return the usage of the gateway, then of its worker processes."""
@@ -169,23 +160,24 @@ class Installation:
         self.broker.stop()
         end(self.gateway.left_over())
 
-    def _make_broker(self, folder: Path) -> Process:
-        program = find_mosquitto()
-        if program is None:
-            raise SimError("mosquitto is not installed (sudo apt-get install mosquitto).")
-        folder.mkdir(parents=True)
-        # Started by root, mosquitto changes to the user mosquitto, who may not write here, and would save nothing.
-        own = "\nuser root\n" if os.geteuid() == 0 else ""
-        conf = folder / "mosquitto.conf"
-        conf.write_text((ROOT / "config" / "mosquitto.conf").read_text() + own)
-        command = [program, "-c", str(conf), "-p", str(self.port)]
-        return Process(command, log=folder / "broker.log", folder=folder, cores=self._cores)
-
     def _last_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().split("\n") if self._log.exists() else [""]
         return f"Last line of its log: {lines[-1]} ({self._log})"
 
 
-def document_of(answer: tuple[int, bytes] | None) -> Any:
+def make_broker(folder: Path, port: int, cores: Collection[int] = ()) -> Process:
+    """Return a broker that stores its state in a new folder. Raises SimError if mosquitto is not installed."""
+    program = find_mosquitto()
+    if program is None:
+        raise SimError("mosquitto is not installed (sudo apt-get install mosquitto).")
+    folder.mkdir(parents=True)
+    # Started by root, mosquitto changes to the user mosquitto, who may not write here, and would save nothing.
+    own = "\nuser root\n" if os.geteuid() == 0 else ""
+    conf = folder / "mosquitto.conf"
+    conf.write_text((ROOT / "config" / "mosquitto.conf").read_text() + own)
+    return Process([program, "-c", str(conf), "-p", str(port)], log=folder / "broker.log", folder=folder, cores=cores)
+
+
+def document_of(answer: Reply | None) -> Any:
     """Return the JSON document of an answer with status 200, otherwise None."""
     return json.loads(answer[1]) if answer is not None and answer[0] == 200 else None

@@ -6,9 +6,10 @@ import base64
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.faults.history import Key
 from device_sim.pictures import FRAMES, load
@@ -21,9 +22,22 @@ COMMENT_MARKER = b"\xff\xfe"
 """Marker of a comment segment in a JPEG (ITU-T T.81, B.2.4.5)."""
 
 
+class RequestSource(Protocol):
+    """The requests that the devices of a fleet send."""
+
+    def of_camera(self, camera: str) -> Request:
+        """Return the next request of a camera."""
+
+    def of_bridge(self) -> Request:
+        """Return the next request of the administrator."""
+
+    def succeeded(self, request: Request) -> None:
+        """Record that a request got a result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. ``token``: identifies the person that it adds, renames or removes."""
+    """A request. ``token``: identifies the person that it adds, renames or removes. ``shown``: that in its picture."""
 
     camera: str
     id: str
@@ -31,6 +45,7 @@ class Request:
     topic: str
     payload: bytes
     token: str | None = None
+    shown: str | None = None
 
     @property
     def key(self) -> Key:
@@ -75,24 +90,26 @@ class Load:
         request_id = self._token()
         if self._rng.random() < self._enroll:
             body = with_comment(self._rng.choice(self._faces), request_id)
-            return _request(camera, request_id, "enroll", body, token=request_id)
+            return make_request(camera, request_id, "enroll", body, token=request_id)
         op = "face_rec" if self._rng.random() < 0.6 else "detect"
         body = with_comment(self._rng.choice(self._pictures), request_id)
         if self._rng.random() < self._bad:
             body = body[: self._rng.randrange(1, len(body) // 2)]
-        return _request(camera, request_id, op, body)
+        return make_request(camera, request_id, op, body)
 
     def of_bridge(self) -> Request:
         """Return a request of the administrator: add a person, rename an added one, or remove a renamed one."""
         transaction = self._token()
         if self._renamed:
             token = self._renamed.pop()
-            return _command(transaction, "people/remove", token, {"person": slug(token)})
+            return make_command(transaction, "people/remove", token, {"person": slug(token)})
         if self._added:
             token = self._added.pop()
-            return _command(transaction, "people/rename", token, {"person": slug(token), "name": f"Renamed {token}"})
+            fields = {"person": slug(token), "name": f"Renamed {token}"}
+            return make_command(transaction, "people/rename", token, fields)
         image = base64.b64encode(with_comment(self._rng.choice(self._faces), transaction)).decode()
-        return _command(transaction, "people/add", transaction, {"name": f"Bench {transaction}", "images": [image]})
+        added = {"name": f"Bench {transaction}", "images": [image]}
+        return make_command(transaction, "people/add", transaction, added)
 
     def succeeded(self, request: Request) -> None:
         """Record a successful request, so that its person can be renamed or removed next."""
@@ -115,11 +132,13 @@ def pictures_of(frames: Path = FRAMES) -> Sequence[bytes]:
     return [picture.jpeg for picture in load(frames)]
 
 
-def _request(camera: str, request_id: str, op: str, body: bytes, token: str | None = None) -> Request:
+def make_request(
+    camera: str, request_id: str, op: str, body: bytes, token: str | None = None, shown: str | None = None
+) -> Request:
     person = f"/{slug(token)}" if token else ""
-    return Request(camera, request_id, op, f"{BASE}/{camera}/request/{op}/{request_id}{person}", body, token)
+    return Request(camera, request_id, op, f"{BASE}/{camera}/request/{op}/{request_id}{person}", body, token, shown)
 
 
-def _command(transaction: str, op: str, token: str, fields: dict[str, object]) -> Request:
+def make_command(transaction: str, op: str, token: str, fields: Mapping[str, object]) -> Request:
     body = json.dumps({**fields, "transaction": transaction}).encode()
     return Request(BRIDGE, transaction, op, f"{BASE}/{BRIDGE}/request/{op}", body, token)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from queue import Empty, SimpleQueue
@@ -25,6 +25,7 @@ from benchmarks.faults.exit_guard import install_exit_guard
 from benchmarks.faults.history import Answer
 from benchmarks.faults.installation import ROOT
 from benchmarks.faults.load import BASE, pictures_of, with_comment
+from device_sim.named_pictures import name_faces
 
 MAX_QUEUED_MESSAGES = 10_000
 
@@ -35,7 +36,8 @@ class SendTask:
 
     ``rate``: requests per second of all cameras together, independent of answers (an open loop). ``outstanding``: or a
     fixed number of outstanding requests (a closed loop). ``wait``: seconds to wait for the last answers. ``cores``: the
-    only processor cores for the sender; empty for all.
+    only processor cores for the sender; empty for all. ``faces``: the names that the pictures give to simulated worker
+    processes, one for each picture.
     """
 
     port: int
@@ -45,6 +47,11 @@ class SendTask:
     outstanding: int = 0
     wait: float = 30.0
     cores: list[int] = field(default_factory=list)
+    faces: list[str] = field(default_factory=list)
+
+    def pictures(self) -> Sequence[bytes]:
+        pictures = pictures_of()
+        return [name_faces(pictures[n % len(pictures)], [name]) for n, name in enumerate(self.faces)] or pictures
 
 
 @dataclass(slots=True)
@@ -53,7 +60,7 @@ class Tally:
 
     ``by_code``: requests by the code of their first answer. ``latencies``: seconds of requests with the answer ``ok``.
     ``ok_in_time``: such answers during the sending, which took ``took`` seconds. ``cores``: the sender's processor time
-    per second of the sending, which the gateway did not have.
+    per second of the sending, which the gateway did not have. ``named``: answers with the name of an enrolled person.
     """
 
     sent: int = 0
@@ -62,6 +69,7 @@ class Tally:
     ok_in_time: int = 0
     took: float = 0.0
     cores: float = 0.0
+    named: int = 0
 
     @property
     def accepted(self) -> int:
@@ -91,7 +99,7 @@ class Sender:
             Device(name, task.port, self._inbox.put, protocol=("3.1.1", "5")[n % 2], window=MAX_QUEUED_MESSAGES)
             for n, name in enumerate(task.cameras)
         ]
-        self._pictures = itertools.cycle(pictures_of())
+        self._pictures = itertools.cycle(task.pictures())
         self._asked: dict[tuple[str, str], float] = {}
         self._codes: Counter[str] = Counter()
         self._tally = Tally()
@@ -157,6 +165,7 @@ class Sender:
         self._codes[answer.code] += 1
         if answer.code == "ok":
             self._tally.latencies.append(answer.at - asked)
+            self._tally.named += answer.document.get("name") is not None
 
 
 def moments(rate: float, seconds: float, client: int = 0, clients: int = 1) -> Iterator[float]:

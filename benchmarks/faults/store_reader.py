@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
+from benchmarks.faults.fetching import Reply
 from benchmarks.faults.history import Effect, History
-from benchmarks.faults.installation import Installation, document_of
+from benchmarks.faults.installation import document_of
 
 MAX_ROWS = 1000
 """Entries or people per request."""
@@ -18,10 +20,19 @@ INTERVAL_S = 15.0
 READ_TIMEOUT_S = 30.0
 
 
+class Gateways(Protocol):
+    """A gateway, or several with one store."""
+
+    def fetch(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, wait: float = 2
+    ) -> Reply | None:
+        """Ask one of them over REST. Return None without a reply."""
+
+
 class StoreReader:
     """A reader of the audit log, in a separate thread."""
 
-    def __init__(self, installation: Installation, history: History) -> None:
+    def __init__(self, installation: Gateways, history: History) -> None:
         self._installation = installation
         self._history = history
         self._closing = threading.Event()

@@ -1,0 +1,75 @@
+"""The record of a run beyond requests and answers: names that were published, moves of cameras, and leaders."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A message that names people of the load. ``sent``: the time at which its picture was sent, None if not known."""
+
+    at: float
+    topic: str
+    tokens: frozenset[str]
+    sent: float | None = None
+
+
+@dataclass(slots=True)
+class Move:
+    """A camera whose owner was killed. ``moved``: the seconds until another picture of the camera was answered."""
+
+    camera: str
+    killed: float
+    moved: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderClaim:
+    """The answer of a replica to the question whether it is the leader: asked, and answered at these times."""
+
+    replica: str
+    asked: float
+    answered: float
+    leads: bool
+    epoch: int
+
+
+@dataclass
+class Record:
+    """The observations of live cameras and listeners. Safe to use from any thread."""
+
+    namings: list[Naming] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    claims: list[LeaderClaim] = field(default_factory=list)
+    frames: int = 0
+    results: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def record_naming(self, naming: Naming) -> None:
+        with self._lock:
+            self.namings.append(naming)
+
+    def record_claim(self, claim: LeaderClaim) -> None:
+        with self._lock:
+            self.claims.append(claim)
+
+    def record_frame(self) -> None:
+        with self._lock:
+            self.frames += 1
+
+    def expect_moves(self, cameras: frozenset[str], killed: float) -> None:
+        """Record that the owner of these cameras was killed. A camera that waits already goes on waiting."""
+        with self._lock:
+            waiting = {each.camera for each in self.moves if each.moved is None}
+            self.moves += [Move(camera, killed) for camera in sorted(cameras - waiting)]
+
+    def record_result(self, camera: str, sent: float | None, at: float) -> None:
+        """Record the answer to a live frame, which may end the wait of its camera."""
+        with self._lock:
+            self.results += 1
+            for move in self.moves:
+                # The old owner cannot have answered a frame that was sent after it was killed.
+                if move.camera == camera and move.moved is None and sent is not None and sent > move.killed:
+                    move.moved = at - move.killed
