@@ -1,74 +1,54 @@
-"""The two connections of the gateway to its broker: one for requests, and one for frames of streams.
+"""The two connections of a gateway that works alone: one for requests, and one for frames of streams.
 
 The broker keeps the session for requests while their connection is down, so no request is lost. Frames have a
 connection of their own, so that they cannot fill the window for requests.
 
-This module decides when a connection begins, what it subscribes to, and when it is replaced. At the start of a session,
-twice a second during it and at its end it calls ``upkeep``, which has the tasks of all other parts for these moments.
+This module decides when a connection begins, what it subscribes to, and when it is replaced. The connections of a
+replica are in cluster/connections.py.
 """
 
 from __future__ import annotations
 
-import logging
-import math
 import secrets
-import time
-from collections.abc import Callable
 from functools import partial
 
-from gateway.config import MqttSettings
-from gateway.errors import GatewayError
-from gateway.metrics import Metrics
-from gateway.mqtt.bridge.acl_watch import AclWatch
-from gateway.mqtt.delivery.watchdog import Watchdog
+from gateway.mqtt.bridge.duplicate_detector import DuplicateDetector
+from gateway.mqtt.parts import Parts
+from gateway.mqtt.pieces import Pieces
+from gateway.mqtt.request_connection import RequestConnection
 from gateway.mqtt.router import Router
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
-from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.reconnector import NotYet, Reconnector
 from gateway.mqtt.transport.session import Session
 from gateway.mqtt.upkeep import Upkeep
 
-log = logging.getLogger(__name__)
-
-MAX_SILENCE_S = 300.0
-"""Without a message, loopback messages included, the connection is replaced. The largest message takes less time over a
-slow network."""
-
 
 class Connections:
-    """The connection for requests and the connection for frames. ``on_fatal`` gets the error that ends the gateway."""
+    """The connection for requests and the connection for frames."""
 
     def __init__(
-        self,
-        settings: MqttSettings,
-        client_id: str,
-        router: Router,
-        upkeep: Upkeep,
-        acl_watch: AclWatch,
-        metrics: Metrics,
-        on_fatal: Callable[[GatewayError], None],
+        self, parts: Parts, router: Router, upkeep: Upkeep, duplicates: DuplicateDetector, pieces: Pieces
     ) -> None:
-        self._settings = settings
-        self._client_id = client_id
+        self._settings = settings = parts.settings.mqtt
+        self._client_id = parts.identity.client_id
         self._router = router
         self._upkeep = upkeep
-        self._acl_watch = acl_watch
-        self._last_request_at = -math.inf
-        reconnector = partial(Reconnector, settings, metrics=metrics, on_fatal=on_fatal)
+        self._outbox = parts.outbox
+        self._duplicates = duplicates
+        self._bridge_status = parts.bridge_status
+        self._pieces = pieces
+        self._acl_watch = parts.acl_watch
+        reconnector = partial(Reconnector, settings, metrics=parts.metrics, on_fatal=parts.on_fatal)
         self.frames = reconnector(
             self._frames_spec,
             on_up=self._start_frames,
             on_message=partial(router.dispatch, "frames"),
             on_tick=self._tick_frames,
         )
-        self.requests = reconnector(
-            self._requests_spec,
-            on_up=upkeep.start_requests,
-            on_message=self._receive_request,
-            on_tick=self._tick_requests,
-            on_down=self._end_requests,
+        connection = RequestConnection(
+            reconnector, self._requests_spec, router, upkeep, settings.answer_s, parts.on_fatal, self._tick_requests
         )
-        self._watchdog = Watchdog(self.requests.ledger, settings.answer_s, self.requests.reconnect, on_fatal)
+        self.requests = connection.reconnector
 
     @property
     def connected(self) -> bool:
@@ -86,19 +66,20 @@ class Connections:
 
     def stop(self) -> None:
         self.frames.stop()
-        self.requests.stop(self._upkeep.farewell)
+        # A displaced gateway leaves no `offline`, because another gateway serves.
+        self.requests.stop(None if self._duplicates.displaced else self._upkeep.will)
 
     def _frames_spec(self) -> ConnectionSpec:
         return ConnectionSpec(f"{self._client_id}-live-{secrets.token_hex(3)}", self._router.filters("frames"))
 
     def _start_frames(self, session: Session) -> None:
-        self._upkeep.start_frames(session)
+        self._outbox.use_session("frames", session)
         self._subscribe_frames(session)
 
     def _subscribe_frames(self, session: Session) -> None:
         """Subscribe to frames once no other gateway serves the same topics."""
         # This is called for each new session, and also when the search ends. The later of the two calls subscribes.
-        if self._upkeep.is_exclusive:
+        if self._duplicates.exclusive:
             session.subscribe(self._router.filters("frames", "exclusive"))
 
     def _requests_spec(self) -> ConnectionSpec:
@@ -106,10 +87,12 @@ class Connections:
 
         Raises AnotherGateway, NotYet, StartError, OSError and ValueError.
         """
-        if not self._upkeep.is_exclusive:
+        if not self._duplicates.exclusive:
             if (session := self.frames.session) is None or not session.connected:
                 raise NotYet
-            self._upkeep.search(session)
+            # The session may be connected, and ``_start_frames`` not called for it yet.
+            self._outbox.use_session("frames", session)
+            self._duplicates.search(session)
             self._subscribe_frames(self.frames.session or session)
         # Commands may wait at the broker: their rights are known before they come.
         self._acl_watch.ask(five=self.frames.session is None or self.frames.session.is_mqtt5)
@@ -125,20 +108,12 @@ class Connections:
         )
 
     def _tick_frames(self, session: Session) -> None:
-        self._upkeep.tick_frames(session)
+        if self._duplicates.exclusive:
+            self._bridge_status.announce_health()
         self._acl_watch.tick(five=session.is_mqtt5)
 
-    def _receive_request(self, delivery: Delivery[Session]) -> None:
-        self._last_request_at = time.monotonic()
-        self._router.dispatch("requests", delivery)
-
-    def _end_requests(self) -> bool:
-        return self._upkeep.end_requests(self.requests.ledger.oldest_unconfirmed())
-
     def _tick_requests(self, session: Session) -> None:
-        if self._upkeep.caught_up and time.monotonic() > self._last_request_at + MAX_SILENCE_S:
-            log.warning("no message comes in any more, though the connection is open; connecting again")
-            self.requests.reconnect()
-            return
-        self._upkeep.tick_requests(session)
-        self._watchdog.tick()
+        if self._duplicates.take_conflict():
+            # Another gateway, which has to end, has published its own state.
+            self._upkeep.publish_again(session)
+        self._pieces.tick(session)

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.app import running
 from gateway.errors import StartError
 from gateway.model.caller import CLI_CALLER
-from gateway.mqtt import connections
+from gateway.mqtt import request_connection
 from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import backoff
 from gateway.store.records import Picture, StoredFace
@@ -289,7 +289,7 @@ def test_gateway_reconnects_if_no_message_comes_in_for_long(
         wait_until_ready(gateway)
         requests, lost = gateway.mqtt.connections.requests, gateway.metrics.snapshot()["connections_lost"]
         with monkeypatch.context() as impatient:
-            impatient.setattr(connections, "MAX_SILENCE_S", 1.0)
+            impatient.setattr(request_connection, "MAX_SILENCE_S", 1.0)
             assert requests.session is not None
             requests.session.unsubscribe([topic for topic, _ in gateway.mqtt.connections._requests_spec().filters])
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] > lost)

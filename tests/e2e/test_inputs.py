@@ -14,7 +14,7 @@ from gateway.app import running
 from gateway.errors import ConfigError
 from gateway.formats.topic_patterns import TopicPattern
 from gateway.model.subscriptions import Subscription
-from gateway.mqtt import interface
+from gateway.mqtt import parts
 from tests.conftest import settings
 from tests.integrations.inputs.http_camera import Handler, http_camera
 from tests.support import ROOT, Broker, Client, frame, wait_for
@@ -76,4 +76,4 @@ def test_pictures_of_other_cameras_get_the_answers_of_frames(tmp_path: Path, bro
 def test_topic_that_another_part_reads_is_refused() -> None:
     other = Subscription("frigate/events", lambda _topic, _payload: None)
     with pytest.raises(ConfigError, match=r"frigate/\{kind\} overlaps with frigate/events"):
-        interface._check_overlaps([TopicPattern("frigate/{kind}", "{kind}")], [other])
+        parts._check_overlaps([TopicPattern("frigate/{kind}", "{kind}")], [other])

@@ -41,6 +41,11 @@ class Announcements:
         self._documents.append(documents)
         return documents
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about announcements that the broker does not take."""
+        return self.sender.warnings
+
     def repeat(self) -> None:
         """Publish all retained documents again."""
         for documents in self._documents:

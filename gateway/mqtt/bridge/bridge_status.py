@@ -42,6 +42,11 @@ class BridgeStatus:
         self._last_health: HealthDocument | None = None
         self._health_published_at = 0.0
 
+    @property
+    def will(self) -> Publication:
+        """The last will, which is also the last message of a gateway that stops."""
+        return self.state_message("offline")
+
     def start_session(self, session: Session) -> None:
         """Announce the gateway on a new session."""
         if self._was_connected and not session.resumed:
@@ -65,5 +70,5 @@ class BridgeStatus:
         self._last_health = None
 
     def state_message(self, state: Literal["online", "offline"]) -> Publication:
-        """Return the retained message for ``bridge/state``, which is also the last will (``offline``)."""
+        """Return the retained message for ``bridge/state``."""
         return Publication(self._topics.state, dump(BridgeStateDocument(state=state)), retain=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from gateway.mqtt.transport.packets import Publication
 
-ConnectionName = Literal["requests", "frames"]
-"""The two connections. The broker keeps the session of ``requests`` while the gateway is away. It drops the frames of
-``frames`` then, and they cannot fill the window of the other connection."""
+ConnectionName = Literal["requests", "frames", "leader"]
+"""The connections. The broker keeps the session of ``requests`` while the gateway is away. It drops the frames of
+``frames`` then, and they cannot fill the window of the other connection. Only in a cluster, requests are shared by the
+replicas, and ``leader`` has the lasting session: for commands (cluster_connections.py)."""
 
 ASSUMED_RECEIVE_MAXIMUM = 10
 """Messages in flight that any broker allows, until it has stated its own limit: the lowest known limit is HiveMQ's."""
@@ -30,7 +31,10 @@ class ConnectionSpec:
 
     ``filters``: topic filters with their QoS. ``persistent``: the broker keeps the session when the connection ends.
     ``inflight``: messages to the broker before it acknowledges the first one. ``window``: the same towards the gateway,
-    under MQTT 5.
+    under MQTT 5. ``will_delay_s``: seconds until the broker publishes the will, unless the session is resumed before
+    (MQTT 5). ``forgets_replies``: replies that an earlier session did not get to the broker are not published.
+    ``may_publish``: returns False while all messages have to wait. ``need``: a sentence about the brokers that do, if
+    not every broker does.
     """
 
     client_id: str
@@ -39,3 +43,7 @@ class ConnectionSpec:
     inflight: int = ASSUMED_RECEIVE_MAXIMUM
     window: int | None = None
     will: Publication | None = None
+    will_delay_s: int = 0
+    forgets_replies: bool = False
+    may_publish: Callable[[], bool] = lambda: True
+    need: str = ""

@@ -96,8 +96,11 @@ class Ledger(Generic[S]):
         self.acknowledged = 0
         """Number of deliveries acknowledged since the start."""
 
-    def begin(self, session: S, *, resumed: bool) -> list[Delivery[S]]:
-        """Start a session, and return the deliveries whose replies must be published on it again."""
+    def begin(self, session: S, *, resumed: bool, forgets: bool = False) -> list[Delivery[S]]:
+        """Start a session, and return the deliveries whose replies must be published on it again.
+
+        ``forgets``: no reply of an earlier session is published again.
+        """
         # The broker delivers the messages of a resumed session again, so they are forgotten here. The messages of a
         # lost session are gone at the broker too: only the gateway can still answer them, while somebody may wait.
         with self._lock:
@@ -105,7 +108,7 @@ class Ledger(Generic[S]):
                 each.apply(DeliveryEvent.SESSION_RESUMED if resumed else DeliveryEvent.SESSION_LOST)
                 if each.state is DeliveryState.ORPHANED:
                     self._orphans[each] = None
-            self._expire_orphans(time.monotonic())
+            self._expire_orphans(math.inf if forgets else time.monotonic())
             for each in self._orphans:
                 each.session, each.mid, each.unconfirmed_replies = session, 0, len(each.replies or ())
                 each.extra_sessions += each.replies is not None

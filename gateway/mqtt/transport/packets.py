@@ -207,6 +207,13 @@ def connect_properties(persistent: bool, window: int | None) -> Properties:
     return properties
 
 
+def will_properties(delay_s: int) -> Properties:
+    """Return the properties of a last will, which the broker publishes after ``delay_s`` (MQTT 5.0, 3.1.3.2.2)."""
+    properties = Properties(PacketTypes.WILLMESSAGE)
+    properties.WillDelayInterval = delay_s
+    return properties
+
+
 def subscriptions(filters: Sequence[tuple[str, int]], *, five: bool, retained: bool) -> list[tuple[str, Any]]:
     """Return the subscriptions to topic filters with their QoS. ``retained``: with retained messages (MQTT 5)."""
     if not five:

@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
-from gateway.mqtt.transport.packets import Received, read_message, read_puback, write_puback
+from gateway.mqtt.transport.packets import Received, read_message, read_puback, will_properties, write_puback
 from gateway.mqtt.transport.splitter import PacketSplitter
 
 log = logging.getLogger(__name__)
@@ -219,7 +219,8 @@ def make_client(settings: MqttSettings, spec: ConnectionSpec, protocol: MQTTProt
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     if (will := spec.will) is not None:
-        client.will_set(will.topic, will.payload, will.qos, will.retain)
+        delay = will_properties(spec.will_delay_s) if protocol == MQTTProtocolVersion.MQTTv5 else None
+        client.will_set(will.topic, will.payload, will.qos, will.retain, delay)
     if settings.user is not None:
         password = settings.password
         client.username_pw_set(settings.user, password.get_secret_value() if password else None)

@@ -5,7 +5,7 @@ The states of a connection. "At the first try" means that ``start`` still waits;
 | state | event | next state |
 | --- | --- | --- |
 | idle | ``start`` | connecting |
-| connecting | what the connection needs is missing (NotYet) | pausing, always for RETRY_PAUSES_S[0] |
+| connecting | what the connection needs is missing (NotYet) | pausing, for RETRY_PAUSES_S[0], or until ``wake`` |
 | connecting | the broker cannot be reached, or is busy | pausing |
 | connecting | the broker does not answer as one, or does not speak the protocol | pausing, then the other protocol |
 | connecting | the broker refuses the gateway, or its certificate is invalid, at the first try | stopped; an error |
@@ -96,11 +96,12 @@ class Reconnector:
         self.receive_maximum = ASSUMED_RECEIVE_MAXIMUM
         """Messages in flight that the broker allowed in the last session."""
         self._session: Session | None = None
-        self._client_id = ""
+        self._client_id = self._need = ""
         self._start_error: StartError | None = None
         self._farewell: Publication | None = None
         self._first_try_ended = threading.Event()
         self._stopping = threading.Event()
+        self._woken = threading.Event()
         self._last_tick = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="mqtt")
 
@@ -135,10 +136,15 @@ class Reconnector:
         if self._session is not None and not self._session.abort():
             self._on_fatal(GatewayError("the thread of an MQTT connection does not end"))
 
+    def wake(self) -> None:
+        """Connect now, if the last try came too early (NotYet)."""
+        self._woken.set()
+
     def stop(self, farewell: Publication | None = None) -> None:
         """End the connection. ``farewell`` is its last message, if there is a session that published any."""
         self._farewell = farewell
         self._stopping.set()
+        self._woken.set()
         if (session := self._session) is not None:
             session.interrupt()
         if self._thread.is_alive():
@@ -163,7 +169,8 @@ class Reconnector:
             except NotYet:
                 # No CONNECT was sent, so the broker need not be spared.
                 self._first_try_ended.set()
-                self._stopping.wait(backoff.RETRY_PAUSES_S[0])
+                self._woken.wait(backoff.RETRY_PAUSES_S[0])
+                self._woken.clear()
                 continue
             self._backoff.record_try(lasted, explained=lasted is not None and self._on_down())
             if self._backoff.at_limit and not self._stopping.is_set():
@@ -180,7 +187,7 @@ class Reconnector:
             # ``make_spec`` may have taken seconds, in which the reconnector was stopped.
             if self._stopping.is_set():
                 raise NotYet
-            self._client_id = spec.client_id
+            self._client_id, self._need = spec.client_id, spec.need and f" {spec.need}"
             self._session = session = self._make_session(self._settings, self._protocol.next, spec)
             session.open()
         except AnotherGateway as error:
@@ -247,7 +254,7 @@ class Reconnector:
         advice = "The gateway keeps trying" if is_temporary else "Correct mqtt.user and mqtt.password"
         refusal = f"refuses the gateway: {session.refusal}. {advice}"
         silence = "does not answer as an MQTT broker: correct mqtt.host, mqtt.port or mqtt.tls"
-        error = StartError(f"The broker at {self._broker} {silence if is_silent else refusal}.")
+        error = StartError(f"The broker at {self._broker} {silence if is_silent else refusal}.{self._need}")
         if not is_silent and not is_temporary:
             self._handle_error(error)
         elif not self._first_try_ended.is_set():

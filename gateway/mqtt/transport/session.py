@@ -59,7 +59,9 @@ class Session:
         self._client.on_received = self._handle_message
         self._client.on_confirmed = self._handle_puback
         self._client.on_subscribe = self._handle_suback
-        self._outgoing = OutgoingQueue(ledger, spec.inflight, self._send, lambda: self._client.blocked)
+        self._outgoing = OutgoingQueue(
+            ledger, spec.inflight, self._send, lambda: self._client.blocked or not spec.may_publish()
+        )
         self._client.on_drained = self._outgoing.pump
         # A session that closes publishes nothing but its farewell.
         self._closing = False
@@ -195,7 +197,7 @@ class Session:
     def _begin(self, resumed: bool, receive_maximum: int) -> None:
         self.resumed, self.receive_maximum = resumed, receive_maximum
         self.connected = self.was_connected = True
-        orphans = self._ledger.begin(self, resumed=resumed)
+        orphans = self._ledger.begin(self, resumed=resumed, forgets=self._spec.forgets_replies)
         # This comes first, so that messages come in even if something below fails.
         self.subscribe(self._spec.filters)
         for orphan in orphans:
