@@ -1,0 +1,95 @@
+"""Errors of PostgreSQL as errors of the gateway, in plain words and without a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+
+from gateway.errors import Busy, GatewayError, StartError, Unavailable
+from gateway.store.postgres.address import Address
+
+RETRY_S = 2
+"""Seconds after which a request may be repeated when PostgreSQL is away or does something else."""
+
+_WAITS = (errors.LockNotAvailable, errors.QueryCanceled, errors.SerializationFailure, errors.DeadlockDetected)
+"""The database did not get to the statement in time. It changed nothing."""
+
+_ADVICE = {
+    "password authentication failed": "check the user and the password in people.store",
+    "no password supplied": "write the password into people.store",
+    "no pg_hba.conf entry": "allow this host and user in pg_hba.conf of the server",
+    "Connection refused": "check that PostgreSQL runs, and the host and the port in people.store",
+    "timeout expired": "check the host and the port in people.store, and the network",
+    "resolve host": "check the host in people.store",
+    "No such file or directory": "check that PostgreSQL runs, or write the host into people.store",
+    "starting up": "wait until PostgreSQL has started",
+    "too many clients": "raise max_connections of PostgreSQL",
+    "remaining connection slots": "raise max_connections of PostgreSQL",
+}
+"""Advice by a part of the message about a connection that failed."""
+
+_TEMPORARY = (
+    "Connection refused",
+    "timeout expired",
+    "resolve host",
+    "No such file",
+    "starting up",
+    "clients",
+    "slots",
+)
+
+
+class LostConnection(errors.OperationalError):
+    """A server that did not answer in time. It may be paused, or on the other side of a broken network."""
+
+
+@contextmanager
+def store_errors(address: Address) -> Iterator[None]:
+    """Raise errors of PostgreSQL as Busy if another attempt may succeed, else as GatewayError."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise as_gateway_error(error, address) from error
+
+
+def as_gateway_error(error: psycopg.Error, address: Address) -> GatewayError:
+    """Return the error for a statement that failed."""
+    if isinstance(error, _WAITS):
+        return Busy(f"the people store has too much to do now ({reason_of(error)}): try again", RETRY_S)
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return Busy(f"PostgreSQL at {address.place} accepts no changes now: try again later", RETRY_S)
+    if isinstance(error, errors.DiskFull):
+        return GatewayError(f"the people store: the disk of PostgreSQL at {address.place} is full")
+    if isinstance(error, errors.OperationalError | errors.InternalError):
+        return Busy(f"PostgreSQL at {address.place} is away ({reason_of(error)}): try again", RETRY_S)
+    return GatewayError(f"the people store: {reason_of(error)}")
+
+
+def as_start_error(error: psycopg.Error, address: Address) -> StartError:
+    """Return the error for a database that cannot be opened, with what to do."""
+    reason = reason_of(error)
+    message = f"The people store in PostgreSQL at {address.place} cannot be used ({reason})"
+    if isinstance(error, errors.InsufficientPrivilege):
+        advice = "let the user of people.store create a schema: GRANT CREATE ON DATABASE … TO …"
+    elif "does not exist" in reason:
+        advice = "create it with createuser or createdb, or correct people.store"
+    else:
+        advice = next((advice for part, advice in _ADVICE.items() if part in reason), "see the log of PostgreSQL")
+    kind = Unavailable if any(part in reason for part in _TEMPORARY) else StartError
+    return kind(f"{message}: {advice}.")
+
+
+def reason_of(error: psycopg.Error) -> str:
+    """Return the message of an error in one line. It quotes no value of a row."""
+    primary = error.diag.message_primary
+    lines = (primary or str(error)).strip().splitlines()
+    # libpq writes its attempts for each address of the host, the last one at the end.
+    found = (
+        (lines[0] if primary else next((line for line in reversed(lines) if "FATAL" in line), lines[0]))
+        if lines
+        else ""
+    )
+    return found.rpartition("FATAL:")[2].strip().rstrip(".") or type(error).__name__

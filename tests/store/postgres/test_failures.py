@@ -1,0 +1,220 @@
+"""A server that is away, hangs or refuses, and processes that hang: nothing waits without an end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from device_sim.postgres_server import USER, PostgresServer
+from gateway.errors import Busy, GatewayError, StartError, Unavailable
+from gateway.store.postgres.address import parse_address
+from gateway.store.postgres.connections import TimeLimits
+from gateway.store.postgres.database import PostgresDatabase
+from tests.support import ROOT, free_port, wait_for
+
+HOLD = """
+import sys, time
+from gateway.errors import GatewayError
+from gateway.store.postgres.connections import TimeLimits
+from gateway.store.postgres.database import PostgresDatabase
+
+database = PostgresDatabase(sys.argv[1], limits=TimeLimits(idle=1))
+try:
+    with database.transaction() as db:
+        db.execute("INSERT INTO meta (key, value) VALUES ('held', '')")
+        print("holding", flush=True)
+        sys.stdin.readline()
+        db.execute("INSERT INTO meta (key, value) VALUES ('held too', '')")
+except GatewayError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def write(database: PostgresDatabase, name: str = "written") -> None:
+    with database.transaction() as db:
+        db.execute("INSERT INTO meta (key, value) VALUES (?, '')", (name,))
+
+
+def names(database: PostgresDatabase) -> set[str]:
+    return {key for (key,) in database.rows("SELECT key FROM meta")} - {"revision", "secret"}
+
+
+def test_server_that_is_away_is_busy_until_it_is_back(postgres_server: PostgresServer) -> None:
+    with closing(PostgresDatabase(postgres_server.create_database())) as database:
+        write(database, "before")
+        uses: list[Callable[[], object]] = [lambda: names(database), lambda: write(database), lambda: reading(database)]
+        for end in (postgres_server.kill, postgres_server.stop):
+            end()
+            try:
+                for use in uses:
+                    with pytest.raises(Busy, match=r"PostgreSQL at 127\.0\.0\.1:\d+/facegate_\w+ is away") as caught:
+                        use()
+                    assert caught.value.retry_after >= 1
+                assert not database.is_writable()
+            finally:
+                postgres_server.start()
+            # The first use after a restart succeeds: connections from before are replaced.
+            assert "before" in names(database)
+        write(database, "after")
+        assert database.is_writable()
+        assert names(database) == {"before", "after"}
+
+
+def reading(database: PostgresDatabase) -> None:
+    with database.reading() as db:
+        db.execute("SELECT 1")
+
+
+def test_transaction_of_a_killed_server_is_undone(postgres_server: PostgresServer) -> None:
+    with closing(PostgresDatabase(postgres_server.create_database())) as database:
+
+        def lose_the_server() -> None:
+            with database.transaction() as db:
+                db.execute("INSERT INTO meta (key, value) VALUES ('lost', '')")
+                postgres_server.kill()
+                postgres_server.start()
+                db.execute("INSERT INTO meta (key, value) VALUES ('lost too', '')")
+
+        with pytest.raises(Busy):
+            lose_the_server()
+        assert not database.in_transaction
+        write(database)
+        assert names(database) == {"written"}
+
+
+@pytest.fixture
+def holder(postgres_url: str) -> Iterator[subprocess.Popen[str]]:
+    """A process within a transaction, which holds the lock of all changes."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, postgres_url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "holding\n"
+        yield process
+        process.kill()
+
+
+def test_paused_process_within_a_transaction_does_not_stop_the_others(
+    database: PostgresDatabase, holder: subprocess.Popen[str]
+) -> None:
+    os.kill(holder.pid, signal.SIGSTOP)
+    write(database)
+    os.kill(holder.pid, signal.SIGCONT)
+    output, _ = holder.communicate("go on\n", timeout=60)
+    assert output.startswith("Busy PostgreSQL at 127.0.0.1:")
+    assert names(database) == {"written"}
+
+
+def test_killed_process_within_a_transaction_leaves_nothing(
+    database: PostgresDatabase, holder: subprocess.Popen[str]
+) -> None:
+    holder.kill()
+    write(database)
+    assert names(database) == {"written"}
+
+
+def test_change_that_waits_too_long_for_the_lock_is_busy(postgres_url: str, database: PostgresDatabase) -> None:
+    with closing(PostgresDatabase(postgres_url, limits=TimeLimits(lock=0.1))) as other:
+        with database.transaction(), pytest.raises(Busy, match=r"has too much to do now .*lock timeout"):
+            write(other)
+        write(other)
+        assert names(database) == {"written"}
+
+
+def test_statement_that_takes_too_long_is_busy(postgres_url: str) -> None:
+    with closing(PostgresDatabase(postgres_url, limits=TimeLimits(statement=0.1))) as database:
+        with pytest.raises(Busy, match="statement timeout"):
+            database.rows("SELECT pg_sleep(60)")
+        assert names(database) == set()
+
+
+def test_paused_server_is_busy_and_later_used_again(postgres_url: str, postgres_server: PostgresServer) -> None:
+    """The kernel of a paused server still confirms each packet, so that no keep-alive of TCP helps."""
+    with closing(PostgresDatabase(postgres_url, limits=TimeLimits(answer=0.5))) as database:
+        (pid,) = database.row("SELECT pg_backend_pid()") or (0,)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(Busy, match=r"did not answer within 0\.5 s"):
+                # A lost connection is replaced, but not one that was just too slow.
+                names(database)
+            assert names(database) == set()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_for(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def refused(postgres_server: PostgresServer, kind: str) -> str:
+    """Return an address that cannot be used."""
+    url = postgres_server.create_database()
+    password = url.partition(f"{USER}:")[2].partition("@")[0]
+    return {
+        "password": url.replace(password, "S3cret-wrong"),
+        "user": url.replace(f"{USER}:{password}", "nobody:S3cret-wrong"),
+        "database": url.rpartition("/")[0] + "/missing",
+        "port": url.replace(str(postgres_server.port), str(free_port())),
+        "host": url.replace("127.0.0.1", "no-such-host.invalid"),
+        "form": f"postgresql://{USER}:S3cret-wrong%zz@127.0.0.1/x",
+        "port number": f"postgresql://{USER}:S3cret-wrong@127.0.0.1:port/x",
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "advice"),
+    [
+        ("password", StartError, "password authentication failed .*: check the user and the password in people.store"),
+        ("user", StartError, "password authentication failed .*: check the user"),
+        ("database", StartError, 'database "missing" does not exist.*: create it with createuser or createdb'),
+        ("port", Unavailable, "Connection refused.*: check that PostgreSQL runs, and the host and the port"),
+        ("host", Unavailable, "resolve host.*: check the host in people.store"),
+        ("form", StartError, "not a valid address of PostgreSQL: write postgresql://USER:PASSWORD@HOST"),
+        ("port number", StartError, "people.store"),
+    ],
+)
+def test_refusal_says_what_to_do_and_never_the_password(
+    postgres_server: PostgresServer, kind: str, error: type[StartError], advice: str
+) -> None:
+    url = refused(postgres_server, kind)
+    with pytest.raises(error, match=advice) as caught:
+        PostgresDatabase(url)
+    password = url.partition(":")[2].partition(":")[2].partition("@")[0]
+    assert type(caught.value) is error
+    messages, cause = "", caught.value
+    while cause is not None:
+        messages += f"{cause} {cause!r}"
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)  # type: ignore[assignment]
+    assert password not in messages
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_address_shows_no_password() -> None:
+    address = parse_address("postgresql://user:S3cret@db.example/people")
+    assert address.place == "db.example:5432/people"
+    assert "S3cret" not in repr(address)
+    assert parse_address("postgresql:///people").place == "the local socket, people"
+
+
+def test_user_without_rights_is_told_the_statement(postgres_server: PostgresServer, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as db, suppress(psycopg.errors.DuplicateObject):
+        db.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+    url = postgres_url.replace(postgres_url.partition("//")[2].partition("@")[0], "guest:guest")
+    with pytest.raises(StartError, match=r"permission denied for database .*GRANT CREATE ON DATABASE"):
+        PostgresDatabase(url)
+
+
+def test_closed_store_is_an_error(database: PostgresDatabase) -> None:
+    database.close()
+    with pytest.raises(GatewayError, match="the store is closed"):
+        names(database)
