@@ -1,0 +1,124 @@
+"""The thread that tells the parts of this gateway which cameras it gained or lost, and whether it leads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass
+from functools import partial
+
+from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.standing import NOTHING, Holdings, Standing
+
+log = logging.getLogger(__name__)
+
+OnLeader = Callable[[bool], object]
+OnCameras = Callable[[Set[str], Set[str]], object]
+"""A function that is called with the gained and the lost cameras."""
+
+LONGEST_WAIT_S = 1.0
+"""The longest time without a look at the clock. A machine that slept must notice soon that its lease has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The difference between what the listeners know and what the replica holds."""
+
+    lost: Set[str]
+    gained: Set[str]
+    ends_leadership: bool
+    begins_leadership: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.lost or self.gained or self.ends_leadership or self.begins_leadership)
+
+
+def find_change(known: Holdings, held: Holdings) -> Change:
+    """Return what to tell. A camera that another replica owned meanwhile, by its epoch, is both lost and gained."""
+    return Change(
+        {name for name, epoch in known.cameras.items() if held.cameras.get(name) != epoch},
+        {name for name, epoch in held.cameras.items() if known.cameras.get(name) != epoch},
+        known.leads_since is not None and known.leads_since != held.leads_since,
+        held.leads_since is not None and known.leads_since != held.leads_since,
+    )
+
+
+class Announcer:
+    """The only caller of the listeners, one after the other. Losses come before gains, and in the reverse order."""
+
+    def __init__(self, standing: Standing, on_told: Callable[[], object]) -> None:
+        """``on_told``: called after the listeners were told of a loss. What was lost can be released then."""
+        self._standing = standing
+        self._on_told = on_told
+        self._on_leader: list[OnLeader] = []
+        self._on_cameras: list[OnCameras] = []
+        self._known = NOTHING
+        self._busy_since: float | None = None
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="cluster listeners")
+
+    def add(self, on_leader: OnLeader | None, on_cameras: OnCameras | None) -> None:
+        """Add listeners, before the start."""
+        self._on_leader += [on_leader] if on_leader is not None else []
+        self._on_cameras += [on_cameras] if on_cameras is not None else []
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End the thread, after everything that is lost by now was told. Wait no longer than ``seconds``."""
+        with self._standing.changed:
+            self._is_stopping = True
+            self._standing.changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    @property
+    def known(self) -> Holdings:
+        """The cameras and the leadership that the listeners know of."""
+        return self._known
+
+    def busy_s(self) -> float:
+        """Return the seconds since which the listeners work on the same change."""
+        since = self._busy_since
+        return 0.0 if since is None else boot_time() - since
+
+    def _run(self) -> None:
+        while (held := self._wait_for_change()) is not None:
+            self._busy_since = boot_time()
+            self._tell(held, find_change(self._known, held))
+            self._busy_since = None
+
+    def _wait_for_change(self) -> Holdings | None:
+        """Return what the replica holds, as soon as the listeners know something else. Return None at the end."""
+        with self._standing.changed:
+            while True:
+                held = self._standing.holdings()
+                if find_change(self._known, held):
+                    return held
+                if self._is_stopping:
+                    return None
+                self._standing.changed.wait(min(self._standing.lease_left_s() or LONGEST_WAIT_S, LONGEST_WAIT_S))
+
+    def _tell(self, held: Holdings, change: Change) -> None:
+        if change.ends_leadership:
+            _call([partial(each, False) for each in reversed(self._on_leader)])
+        if change.lost:
+            _call([partial(each, set(), change.lost) for each in reversed(self._on_cameras)])
+        # From here on the replica is known to hold what it gains: a loss in the meantime is told next.
+        self._known = held
+        self._on_told()
+        if change.gained:
+            _call([partial(each, change.gained, set()) for each in self._on_cameras])
+        if change.begins_leadership:
+            _call([partial(each, True) for each in self._on_leader])
+
+
+def _call(calls: Iterable[Callable[[], object]]) -> None:
+    for call in calls:
+        try:
+            call()
+        # Even a bug in the gateway must not end this thread.
+        except Exception:
+            log.exception("a part of the gateway did not follow a change of the cluster")

@@ -1,0 +1,178 @@
+"""The thread that renews the lease of this replica, claims what nobody holds, and releases what was given up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from gateway.cluster.announcer import Announcer
+from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.follower import Follower
+from gateway.cluster.plan import make_plan
+from gateway.cluster.standing import Standing
+from gateway.errors import Busy
+from gateway.model.cluster import ClusterView
+from gateway.store.protocols.coordination import Coordination, Member
+
+log = logging.getLogger(__name__)
+
+RENEWALS_PER_LEASE = 4
+SHORTEST_PAUSE_S = 0.05
+AFTER_LEASE_S = 0.05
+"""Seconds after the end of the lease of another replica when its cameras are claimed."""
+
+LISTENER_LEASES = 10
+"""A replica whose parts need longer than so many leases to follow a change does not renew its lease."""
+
+
+class LeaseKeeper:
+    """The only thread that changes what the database knows of this replica, except for confirmations."""
+
+    def __init__(
+        self,
+        member: Member,
+        coordination: Coordination,
+        standing: Standing,
+        follower: Follower,
+        announcer: Announcer,
+        most_cameras: int,
+    ) -> None:
+        self._member = member
+        self._coordination = coordination
+        self._standing = standing
+        self._follower = follower
+        self._announcer = announcer
+        self._most_cameras = most_cameras
+        self._found: set[str] = set()
+        self._awaited_revision = 0
+        self._behind_since: float | None = None
+        self._is_stopping = False
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cluster lease")
+        self.problem: str | None = None
+        """The reason why the lease was not renewed the last time."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and give the lease back with everything that the replica holds."""
+        self._is_stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self._leave()
+        self._coordination.close()
+
+    def _leave(self) -> None:
+        try:
+            self._coordination.leave(self._member)
+        except Busy as error:
+            log.warning("the other replicas take over after %g s: %s", self._member.lease_s, error)
+
+    def wake(self) -> None:
+        """Renew the lease now, and look for something to claim or to release."""
+        self._wake.set()
+
+    def add_cameras(self, names: Iterable[str]) -> None:
+        """Add cameras soon, if the cluster does not know them."""
+        with self._standing.changed:
+            new = set(names) - {each.name for each in self._standing.view.cameras}
+            self._found |= new
+        if new:
+            self.wake()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            self._wake.clear()
+            try:
+                self._renew()
+            except Busy as error:
+                self._note_problem(str(error))
+            # Even a bug in the gateway must not end this thread: a replica without a lease does nothing.
+            except Exception as error:
+                log.exception("the lease of this replica cannot be renewed")
+                self._note_problem(str(error))
+            self._wake.wait(self._pause_s())
+
+    def _note_problem(self, problem: str | None) -> None:
+        if (problem is None) != (self.problem is None):
+            log.warning("the lease of this replica is not renewed: %s", problem) if problem else log.info(
+                "the lease of this replica is renewed again"
+            )
+        self.problem = problem
+
+    def _pause_s(self) -> float:
+        """Return the seconds until the next renewal: at the latest when the lease of another replica ends."""
+        ends = [
+            each.lease_left_s + AFTER_LEASE_S
+            for each in self._standing.view.replicas
+            if each.is_live and each.id != self._member.replica
+        ]
+        return max(SHORTEST_PAUSE_S, min([self._member.lease_s / RENEWALS_PER_LEASE, *ends]))
+
+    def _renew(self) -> None:
+        if stuck := self._find_stuck_part():
+            self._note_problem(stuck)
+            return
+        sent_at = boot_time()
+        revision, serving = self._follower.revision, self._standing.is_serving
+        view = self._coordination.renew(self._member, revision=revision, serving=serving)
+        if view is None:
+            self._note_problem("another process uses the data folder of this replica, or ended a moment ago")
+            return
+        self._standing.apply_renewal(view, sent_at)
+        self._note_problem(None)
+        self._watch_revision(view.revision)
+        self._release()
+        self._claim(view)
+        self._add_found_cameras()
+
+    def _find_stuck_part(self) -> str | None:
+        """Return why the lease must end, although the database could renew it."""
+        limit = self._member.lease_s
+        behind = self._behind_since
+        if self._follower.revision >= self._awaited_revision:
+            self._behind_since = behind = None
+        if self._follower.running_s() > limit or (behind is not None and boot_time() - behind > limit):
+            return f"it does not follow the changes of people for more than {limit:g} s"
+        if self._announcer.busy_s() > LISTENER_LEASES * limit:
+            return f"it does not take over or hand over cameras within {LISTENER_LEASES * limit:g} s"
+        return None
+
+    def _watch_revision(self, revision: int) -> None:
+        if self._follower.revision < revision:
+            self._follower.wake()
+            if self._behind_since is None:
+                self._behind_since, self._awaited_revision = boot_time(), revision
+
+    def _release(self) -> None:
+        """Release what was given up, as soon as the parts of this gateway know of it."""
+        leaving, known = self._standing.leaving(), self._announcer.known
+        if leaving.leads_since is not None and leaving.leads_since != known.leads_since:
+            self._coordination.release_leadership(self._member, leaving.leads_since)
+        told = {name: epoch for name, epoch in leaving.cameras.items() if known.cameras.get(name) != epoch}
+        if told:
+            self._coordination.release_cameras(self._member, told)
+
+    def _claim(self, view: ClusterView) -> None:
+        if not self._standing.is_serving:
+            return
+        plan = make_plan(view, self._member.replica)
+        if plan.leads and (epoch := self._coordination.claim_leadership(self._member, view.epoch)) is not None:
+            self._standing.set_leader(epoch)
+        if plan.claims:
+            self._standing.add_cameras(self._coordination.claim_cameras(self._member, plan.claims))
+        if plan.give_up:
+            self._standing.give_up(plan.give_up)
+
+    def _add_found_cameras(self) -> None:
+        with self._standing.changed:
+            found = sorted(self._found)
+        if found:
+            self._coordination.add_cameras(found, self._most_cameras)
+            with self._standing.changed:
+                self._found -= set(found)
+            # The next renewal shows the new cameras.
+            self.wake()

@@ -1,0 +1,147 @@
+"""The membership of this gateway in a cluster: the interface of this package."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from gateway import __version__
+from gateway.cluster.announcer import Announcer, OnCameras, OnLeader
+from gateway.cluster.confirmation import Confirmation
+from gateway.cluster.follower import Follow, Follower
+from gateway.cluster.lease_keeper import LISTENER_LEASES, LeaseKeeper
+from gateway.cluster.news_listener import NewsListener
+from gateway.cluster.standing import Standing
+from gateway.errors import Busy
+from gateway.model.cluster import ClusterView
+from gateway.store.protocols.coordination import Coordination, Member
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipSettings:
+    """The settings of a membership: those of the section ``cluster``, and ``most_cameras`` of the whole cluster."""
+
+    lease_s: float = 3.0
+    names_s: float = 3.0
+    address: str | None = None
+    most_cameras: int = 2_000
+
+
+class Membership:
+    """The place of this gateway, a replica, among the replicas of its cluster.
+
+    Listeners and ``follow`` are given before the start. Properties and ``holds_lease`` need no database, so that they
+    can be read before each answer and each publish.
+    """
+
+    def __init__(
+        self, replica: str, open_coordination: Callable[[], Coordination], settings: MembershipSettings, follow: Follow
+    ) -> None:
+        """``replica``: the id of this replica, the same after each start.
+
+        ``open_coordination``: returns another connection each time. ``follow``: applies all changes of people, waits
+        for the answers in flight, and returns the revision that holds now.
+        """
+        self.replica = replica
+        member = Member(
+            replica, secrets.token_hex(8), settings.lease_s, settings.names_s, __version__, settings.address
+        )
+        self._lease_s = settings.lease_s
+        self._standing = Standing(replica, settings.lease_s, settings.names_s)
+        self._announcer = Announcer(self._standing, lambda: self._lease.wake())
+        self._follower = Follower(member, open_coordination(), follow, self._note_followed)
+        self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
+        self._lease = LeaseKeeper(
+            member, open_coordination(), self._standing, self._follower, self._announcer, settings.most_cameras
+        )
+        self._news = NewsListener(
+            open_coordination(),
+            on_people=self._follower.wake,
+            on_confirmed=self._confirmation.note_arrival,
+            on_cluster=self._lease.wake,
+        )
+        self._handing_over = threading.Lock()
+
+    def listen(self, *, on_leader: OnLeader | None = None, on_cameras: OnCameras | None = None) -> None:
+        """Add listeners, before the start. They are called by one thread, one after the other.
+
+        ``on_leader``: called with True when this replica becomes the leader, and with False when it leads no more.
+        ``on_cameras``: called with the gained and the lost cameras. Losses come before gains and in the reverse order
+        of the listeners. A camera that is handed over is free for others only after all listeners have returned.
+        """
+        self._announcer.add(on_leader, on_cameras)
+
+    def start(self) -> None:
+        """Join the cluster, as soon as the database answers."""
+        for part in (self._announcer, self._follower, self._news, self._lease):
+            part.start()
+
+    def hand_over(self) -> None:
+        """Give the cameras and the leadership to others, and keep the lease: answers in flight need it."""
+        with self._handing_over:
+            self._standing.give_up_everything()
+            # Ends when the listeners were told.
+            self._announcer.stop(LISTENER_LEASES * self._lease_s)
+            self._lease.wake()
+
+    def stop(self) -> None:
+        """Leave the cluster. The cameras, the leadership and the lease are free immediately."""
+        self.hand_over()
+        for part in (self._news, self._follower, self._lease):
+            part.stop()
+        self._confirmation.close()
+
+    def holds_lease(self) -> bool:
+        """Return whether this replica may name people now: it has a lease, or ``cluster.offline_names_s`` lasts."""
+        return self._standing.has_names_left()
+
+    def check_lease(self) -> None:
+        """Raise Busy if this replica may name nobody now."""
+        if not self.holds_lease():
+            raise Busy("this replica does not reach the database of its cluster: repeat the request", 1)
+
+    @property
+    def is_leader(self) -> bool:
+        """True if this replica leads the cluster now."""
+        return self._standing.holdings().leads_since is not None
+
+    @property
+    def epoch(self) -> int | None:
+        """The number of the leadership of this replica, which grows with each leader. None if it does not lead."""
+        return self._standing.holdings().leads_since
+
+    @property
+    def owned(self) -> frozenset[str]:
+        """The cameras that this replica owns now."""
+        return frozenset(self._standing.holdings().cameras)
+
+    @property
+    def lease_left_s(self) -> float:
+        """Seconds until the lease of this replica ends, 0 without a lease."""
+        return self._standing.lease_left_s()
+
+    @property
+    def problem(self) -> str | None:
+        """The reason why the lease is not renewed, None if it is."""
+        return self._lease.problem
+
+    def add_cameras(self, names: Iterable[str]) -> None:
+        """Add cameras to the cluster, unless it knows them. A replica claims each of them soon."""
+        self._lease.add_cameras(names)
+
+    def view(self) -> ClusterView:
+        """Return the cluster as of the last renewal of the lease."""
+        return self._standing.view
+
+    def confirm_everywhere(self) -> None:
+        """Wait until each replica follows the present people of the store, or may name nobody any more.
+
+        Raise Busy if that takes too long. The change is made in any case.
+        """
+        self._confirmation.wait_for_all()
+
+    def _note_followed(self, started_at: float) -> None:
+        if self._standing.note_followed(started_at):
+            self._lease.wake()

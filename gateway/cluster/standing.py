@@ -1,0 +1,143 @@
+"""The lease, the leadership and the cameras that this replica holds, by its own clock.
+
+The database decides: a row says who owns a camera. This replica knows the rows as of its last renewal. Until its lease
+ends, no other replica can change them, so the replica needs no look at the database before it acts.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from gateway.cluster.boot_clock import boot_time
+from gateway.model.cluster import ClusterView
+
+UNUSED_SHARE = 0.1
+"""The share of each lease that a replica does not use: the time between a check of the lease and what follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The cameras with their epochs, and the epoch of the leadership or None, that a replica holds at one moment."""
+
+    cameras: Mapping[str, int] = field(default_factory=dict)
+    leads_since: int | None = None
+
+
+NOTHING = Holdings()
+
+
+class Standing:
+    """The standing of this replica in the cluster. ``changed`` is notified after each change, and guards the rest."""
+
+    def __init__(self, replica: str, lease_s: float, names_s: float) -> None:
+        self.changed = threading.Condition()
+        self._replica = replica
+        self._lease_s = lease_s * (1 - UNUSED_SHARE)
+        self._names_s = names_s - lease_s * UNUSED_SHARE
+        self._lease_until = self._names_until = -math.inf
+        self._joined_at = math.inf
+        self._is_admitted = False
+        self._is_closing = False
+        self._view = ClusterView()
+        self._rows = NOTHING
+        self._leaving = NOTHING
+
+    @property
+    def view(self) -> ClusterView:
+        """The cluster as of the last renewal."""
+        return self._view
+
+    @property
+    def is_serving(self) -> bool:
+        """True if the replica may own cameras and lead: it follows the people, and does not stop."""
+        return self._is_admitted and not self._is_closing
+
+    def has_names_left(self) -> bool:
+        """Return whether the replica may name people now."""
+        return self._is_admitted and boot_time() < self._names_until
+
+    def has_lease(self) -> bool:
+        """Return whether the replica may act as an owner or a leader now."""
+        return self._is_admitted and boot_time() < self._lease_until
+
+    def lease_left_s(self) -> float:
+        """Return the seconds until the lease ends, 0 without a lease."""
+        return max(0.0, self._lease_until - boot_time()) if self._is_admitted else 0.0
+
+    def holdings(self) -> Holdings:
+        """Return what the replica holds now."""
+        with self.changed:
+            if not self.has_lease():
+                return NOTHING
+            leaving = self._leaving.cameras
+            return Holdings(
+                {name: epoch for name, epoch in self._rows.cameras.items() if leaving.get(name) != epoch},
+                None if self._leaving.leads_since == self._rows.leads_since else self._rows.leads_since,
+            )
+
+    def leaving(self) -> Holdings:
+        """Return what the replica gave up, and has to release."""
+        with self.changed:
+            return self._leaving
+
+    def apply_renewal(self, view: ClusterView, sent_at: float) -> None:
+        """Begin a lease at the moment at which its renewal was sent, with what the rows say after it."""
+        with self.changed:
+            # Others waited for no confirmation of a replica whose time to name people had ended. It has to follow the
+            # people again before it may name anybody.
+            if boot_time() >= self._names_until:
+                self._is_admitted = False
+                self._joined_at = boot_time()
+            self._lease_until = sent_at + self._lease_s
+            self._names_until = sent_at + self._names_s
+            self._view = view
+            self._set_rows(
+                Holdings(
+                    {each.name: each.epoch for each in view.cameras if each.owner == self._replica},
+                    view.epoch if view.leader == self._replica else None,
+                )
+            )
+
+    def _set_rows(self, rows: Holdings) -> None:
+        self._rows = rows
+        given_up = self._leaving if not self._is_closing else rows
+        self._leaving = Holdings(
+            {name: epoch for name, epoch in given_up.cameras.items() if rows.cameras.get(name) == epoch},
+            given_up.leads_since if given_up.leads_since == rows.leads_since else None,
+        )
+        self.changed.notify_all()
+
+    def note_followed(self, started_at: float) -> bool:
+        """Admit the replica if it followed the people after it joined. Return whether it is admitted by that."""
+        with self.changed:
+            if self._is_admitted or started_at < self._joined_at or boot_time() >= self._names_until:
+                return False
+            self._is_admitted = True
+            self.changed.notify_all()
+            return True
+
+    def add_cameras(self, epochs: Mapping[str, int]) -> None:
+        """Note cameras that the replica has claimed."""
+        with self.changed:
+            self._set_rows(Holdings({**self._rows.cameras, **epochs}, self._rows.leads_since))
+
+    def set_leader(self, epoch: int) -> None:
+        """Note that the replica has become the leader."""
+        with self.changed:
+            self._set_rows(Holdings(self._rows.cameras, epoch))
+
+    def give_up(self, cameras: Collection[str]) -> None:
+        """Stop owning cameras. They are released after everybody here has been told."""
+        with self.changed:
+            given_up = {name: epoch for name, epoch in self._rows.cameras.items() if name in cameras}
+            self._leaving = Holdings({**self._leaving.cameras, **given_up}, self._leaving.leads_since)
+            self.changed.notify_all()
+
+    def give_up_everything(self) -> None:
+        """Stop owning cameras and leading, for ever."""
+        with self.changed:
+            self._is_closing = True
+            self._set_rows(self._rows)
