@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
 
 from gateway.config.field_types import (
     Corners,
@@ -125,9 +125,17 @@ class EnrolmentSettings(QualitySettings):
     clean: Fraction = 0.56
 
 
+SQLITE = "sqlite"
+"""The store in the data folder, as ``people.store`` names it."""
+
+POSTGRESQL = "postgresql://"
+"""The beginning of ``people.store`` for a store in PostgreSQL. The rest is a secret: it has the password."""
+
+
 class PeopleSettings(Section):
     """``people``: enrolled people, and the data that is stored about them."""
 
+    store: SecretStr = SecretStr(SQLITE)
     folder: FilePath = Path("known_faces")
     rescan_s: Seconds = 5
     most: int = Field(default=20_000, ge=1, le=1_000_000)
@@ -137,6 +145,24 @@ class PeopleSettings(Section):
     keep_days: Days | None = None
     key: SecretStr | None = None
     key_file: FilePath | None = None
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, store: SecretStr) -> SecretStr:
+        # The message must not contain the value.
+        if (text := store.get_secret_value()) != SQLITE and not text.startswith(POSTGRESQL):
+            raise ValueError(f"expected {SQLITE}, or an address as {POSTGRESQL}USER:PASSWORD@HOST/DATABASE")
+        return store
+
+    @field_serializer("store")
+    def _hide_store(self, store: SecretStr) -> str:
+        return SQLITE if self.postgres_url is None else f"{POSTGRESQL}**********"
+
+    @property
+    def postgres_url(self) -> str | None:
+        """The address of the store in PostgreSQL, with the password; None for the store in SQLite."""
+        text = self.store.get_secret_value()
+        return None if text == SQLITE else text
 
 
 class BackupSettings(Section):

@@ -119,6 +119,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_store_of_cluster(self) -> Settings:
+        if self.cluster.name is not None and self.people.postgres_url is None:
+            raise ValueError(
+                "cluster.name needs a store that all replicas share: set people.store to a database in PostgreSQL, or"
+                " remove cluster.name"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_times_of_live_cameras(self) -> Settings:
         if self.sightings.again_s < self.live.gone_s:
             raise ValueError(

@@ -49,6 +49,7 @@ def _contains_secret(settings: Settings) -> bool:
     given: Mapping[str, Iterable[object]] = {
         "FACEGATE_MQTT__PASSWORD": (settings.mqtt.password,),
         "FACEGATE_PEOPLE__KEY": (settings.people.key,),
+        "FACEGATE_PEOPLE__STORE": (settings.people.postgres_url,),
         "FACEGATE_FRIGATE": (each.password for each in settings.frigate.values()),
         "FACEGATE_INPUTS__PULL": (
             secret for each in settings.inputs.pull.values() for secret in (each.password, each.token)
