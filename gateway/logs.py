@@ -34,8 +34,8 @@ EXTERNALLY_TRIGGERED = (
     "gateway.people.unknown_groups",
     "gateway.rest",
     "gateway.service",
-    "gateway.store.sqlite.effects",
-    "gateway.store.sqlite.sightings",
+    "gateway.store.relational.effects",
+    "gateway.store.relational.sightings",
     "gateway.workers",
     "uvicorn",
 )

@@ -322,7 +322,7 @@ SET_FROM_OUTSIDE: Mapping[str, str] = {
     "rest/request_id: g": "Flask's object for data of one request",
     "rest/problems: g": "Flask's object for data of one request",
     "rest/calls: g": "Flask's object for data of one request",
-    "store/sqlite/unknown_groups: group": "the faces of a group are read after the group itself",
+    "store/relational/unknown_groups: group": "the faces of a group are read after the group itself",
     "vision/decoding/heic: library.options": "the options of pillow-heif are attributes of its module",
     "workers/crash_guard: self._add_strike(picture)": "the strikes of a picture, counted only here and under the lock",
     "workers/crash_guard: strikes": "the strikes of a picture, counted only here and under the lock",

@@ -20,7 +20,7 @@ from gateway.model.caller import Caller
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.store.records import Changes, ExportedPerson
-from gateway.store.sqlite.archive import SqlitePeopleArchive
+from gateway.store.relational.archive import RelationalPeopleArchive
 
 PEOPLE = 1_300
 
@@ -90,20 +90,20 @@ def test_store_is_filled_and_loaded(tmp_path: Path) -> None:
 def test_fill_imports_people_in_batches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A batch is imported before the next one is created."""
     events: list[str] = []
-    adopt = SqlitePeopleArchive.import_people
+    adopt = RelationalPeopleArchive.import_people
 
     def made(people: int) -> Iterator[Vectors]:
         for batch in batches(people):
             events.append("made")
             yield batch
 
-    def adopted(archive: SqlitePeopleArchive, people: Iterator[ExportedPerson], caller: Caller) -> int:
+    def adopted(archive: RelationalPeopleArchive, people: Iterator[ExportedPerson], caller: Caller) -> int:
         events.append("imported")
         return adopt(archive, people, caller)
 
     monkeypatch.setattr(benchmark, "BATCH_PEOPLE", 10)
     monkeypatch.setattr(benchmark, "batches", made)
-    monkeypatch.setattr(SqlitePeopleArchive, "import_people", adopted)
+    monkeypatch.setattr(RelationalPeopleArchive, "import_people", adopted)
     fill(tmp_path / "people.sqlite", 25)
     assert events == ["made", "imported"] * 3
 

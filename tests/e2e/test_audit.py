@@ -18,7 +18,7 @@ from gateway.config import Settings
 from gateway.people.wiring import open_for_command, restore_store
 from gateway.store.cipher import Cipher
 from gateway.store.sealing import SealedRecords, picture_places
-from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.data_keys import FileDataKeys
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
 from tests.conftest import settings
 from tests.people.environment import KEY
@@ -44,7 +44,7 @@ def all_keys(files: list[Path]) -> Iterator[SealedRecords]:
     """Yield all that somebody with the master key can decrypt with, from these files of data keys."""
     yield SealedRecords(Cipher(KEY))
     for file in files:
-        keys = DataKeys(file, Cipher(KEY))
+        keys = FileDataKeys(file, Cipher(KEY))
         for uid in KeyFile(file).read().keys:
             with suppress(ValueError):
                 yield keys.of(uid)

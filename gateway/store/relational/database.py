@@ -53,7 +53,7 @@ class Connection(Protocol):
 class Database(Protocol):
     """A database. Several threads may share the object, and several processes the data.
 
-    Each method raises GatewayError if the database fails.
+    Each method raises GatewayError if the database fails, if nothing else is said.
     """
 
     @property
@@ -83,5 +83,21 @@ class Database(Protocol):
     def scrub(self) -> None:
         """Remove all deleted data from the files of the database, as far as it can. Call it after a deletion."""
 
+    def is_writable(self) -> bool:
+        """Return whether a change would succeed now. Raises nothing."""
+
     def unusable_error(self, reason: Exception) -> GatewayError:
         """Return the error for a database with damaged content. It says what to do."""
+
+
+class Participant(Protocol):
+    """Something outside the tables that takes part in the transactions of a database."""
+
+    def before_commit(self) -> None:
+        """Write all that the transaction needs. An error rolls the transaction back."""
+
+    def after_commit(self) -> None:
+        """Note that the transaction is on the disk."""
+
+    def after_rollback(self) -> None:
+        """Forget all that was written or was to be written."""

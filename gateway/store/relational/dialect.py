@@ -10,7 +10,7 @@ class Dialect:
     """
 
     def as_bytes(self, column: str) -> str:
-        """Return an expression of a text or of bytes that never makes a query fail. Its value is a text or bytes."""
+        """Return an expression that never makes a query fail. Its value is a text or bytes."""
         return column
 
     def real(self, column: str) -> str:
@@ -22,5 +22,6 @@ class Dialect:
         return column
 
     def is_no_number(self, column: str) -> str:
-        """Return a condition that is true for a value that is not a number. An index of the column is used."""
+        """Return a condition that is true for a value that is neither a number nor NULL."""
+        # The types of all values are checked when they are written.
         return "FALSE"

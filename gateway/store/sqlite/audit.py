@@ -11,9 +11,10 @@ from gateway.store.audit_records import AuditCheck, AuditHead, AuditLine
 from gateway.store.limits import AuditLimits
 from gateway.store.relational.audit_check import check_audit
 from gateway.store.relational.audit_rows import make_row
+from gateway.store.relational.database import Row
+from gateway.store.relational.writes import append_audit, append_person_audit, person_key
 from gateway.store.sqlite.audit_file import AuditFile, known_head
-from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.writes import append_audit, append_person_audit, person_key
+from gateway.store.sqlite.database import Database
 
 
 class SqliteAudit:

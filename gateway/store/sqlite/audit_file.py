@@ -21,10 +21,11 @@ from gateway.files.closed_folders import exists
 from gateway.store.audit_records import AuditHead, AuditLine, parse_head
 from gateway.store.limits import AuditLimits
 from gateway.store.relational.audit_lines import AuditTable
+from gateway.store.relational.database import Row
+from gateway.store.relational.writes import MAX_WAITING_LINES, is_outbox_full
 from gateway.store.sqlite.audit_key import KEY_FILE, AuditKeyFile
 from gateway.store.sqlite.audit_schema import prepare
-from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database, Row
-from gateway.store.sqlite.writes import MAX_WAITING_LINES, is_outbox_full
+from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database
 
 log = logging.getLogger(__name__)
 

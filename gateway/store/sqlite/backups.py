@@ -13,11 +13,12 @@ from gateway.errors import GatewayError
 from gateway.files.disks import is_on_another_disk
 from gateway.model.health import LOW_DISK_BYTES
 from gateway.store.records import BackupState
+from gateway.store.relational.notes import RelationalNotes
 from gateway.store.sqlite.backup_folder import BackupFolder, folder_errors
 from gateway.store.sqlite.backup_note import BackupNote
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.keys import SqliteKeys
-from gateway.store.sqlite.meta import SqliteNotes, read_meta
+from gateway.store.sqlite.meta import read_meta
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class SqliteBackups(BackupFolder):
         super().__init__(folder)
         self._database = database
         self._keys = keys
-        self._notes = SqliteNotes(database)
+        self._notes = RelationalNotes(database)
         self._damaged_note: str | None = None
 
     def make(self, to: Path | None = None) -> Path:

@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StartError
 from gateway.files.ownership import permission_hint
 from gateway.model.names import name_key
+from gateway.store.relational.database import Participant, Row
 from gateway.store.sqlite import schema
+from gateway.store.sqlite.dialect import SqliteDialect
 from gateway.store.sqlite.newer_files import NewerFileError, newer_file_message
 from gateway.store.sqlite.store_errors import store_unusable_error
 
@@ -26,21 +27,11 @@ LOCK_TIMEOUT_S = 10
 MIN_FREE_BYTES = 5_000_000
 """The free space on the disk below which a change might not fit."""
 
-Row = tuple[Any, ...]
-
-
-class Participant(Protocol):
-    """Another file that takes part in the transactions of a database."""
-
-    def before_commit(self) -> None:
-        """Write all that the transaction needs in the other file. An error rolls the transaction back."""
-
-    def after_rollback(self) -> None:
-        """Forget all that was not written."""
-
 
 class Database:
-    """An SQLite file. Several threads may share the object, and several processes the file."""
+    """An SQLite file, as store.relational.Database describes a database, with more for a file."""
+
+    dialect = SqliteDialect()
 
     def __init__(
         self,
@@ -137,24 +128,31 @@ class Database:
         except (GatewayError, OSError):
             return False
 
+    def unusable_error(self, reason: Exception) -> StartError:
+        """Return the error for a damaged file. It says what to do."""
+        return store_unusable_error(self.path, reason)
+
     @contextmanager
     def _nested(self, begin: str) -> Iterator[None]:
         if self._depth:
             yield
             return
-        with self._db:
-            self._db.execute(begin)
-            self._depth = 1
-            try:
-                yield
-                if self._participant is not None:
-                    self._participant.before_commit()
-            except BaseException:
-                if self._participant is not None:
-                    self._participant.after_rollback()
-                raise
-            finally:
-                self._depth = 0
+        try:
+            with self._db:
+                self._db.execute(begin)
+                self._depth = 1
+                try:
+                    yield
+                    if self._participant is not None:
+                        self._participant.before_commit()
+                finally:
+                    self._depth = 0
+        except BaseException:
+            if self._participant is not None:
+                self._participant.after_rollback()
+            raise
+        if self._participant is not None:
+            self._participant.after_commit()
         if self._scrub_pending:
             self.scrub()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.store.relational.removal_marks import RelationalRemovalMarks
+from gateway.store.relational.writes import delete_person, delete_picture, has_showing_picture
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.meta import read_meta
-from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
-from gateway.store.sqlite.writes import delete_person, delete_picture, has_showing_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def apply_erasures(database: Database, erasures: Erasures) -> None:
 
     The backup gets the secret of the store, and must be opened again before it is used.
     """
-    marks = SqliteRemovalMarks(database, erasures.secret)
+    marks = RelationalRemovalMarks(database, erasures.secret)
     with database.transaction() as db:
         db.execute("UPDATE meta SET value = ? WHERE key = 'secret'", (erasures.secret,))
         db.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, 1)", ((each,) for each in erasures.digests))

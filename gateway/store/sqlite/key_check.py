@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 from gateway.model import PERSON_ID
 from gateway.store.cipher import Cipher
+from gateway.store.relational.data_keys import NOBODY, wrong_key_message
+from gateway.store.relational.database import Row
+from gateway.store.relational.store_errors import IntactStoreError
+from gateway.store.relational.writes import delete_person
 from gateway.store.sealing import (
     SealedRecords,
     evidence_place,
@@ -15,10 +19,8 @@ from gateway.store.sealing import (
     sighting_places,
     unknown_places,
 )
-from gateway.store.sqlite.data_keys import COPY_ADVICE, NOBODY, DataKeys, wrong_key_message
-from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.store_errors import IntactStoreError
-from gateway.store.sqlite.writes import delete_person
+from gateway.store.sqlite.data_keys import COPY_ADVICE, FileDataKeys
+from gateway.store.sqlite.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ _MASTER_KEY_CHECK = "seal"
 """The name of the row in a store before version 9, which is encrypted with the master key itself."""
 
 
-def check_keys(database: Database, keys: DataKeys, *, may_encrypt: bool) -> bool:
+def check_keys(database: Database, keys: FileDataKeys, *, may_encrypt: bool) -> bool:
     """Check that the keys are the right ones. Return whether the store was encrypted just now, with its first key.
 
     ``may_encrypt``: whether a store with people may be encrypted now. A person whose data key was destroyed is removed:
@@ -70,13 +72,13 @@ def check_rows(database: Database) -> None:
             raise ValueError("the id of a person in it is damaged")
 
 
-def _check_people(database: Database, keys: DataKeys) -> None:
+def _check_people(database: Database, keys: FileDataKeys) -> None:
     """Remove erased people. Raise IntactStoreError if the data key of another person is missing."""
     if missing := _remove_erased(database, keys):
         raise IntactStoreError(f"{len(missing)} of its people have no data key in {keys.file.path}: {COPY_ADVICE}")
 
 
-def _remove_erased(database: Database, keys: DataKeys) -> list[str]:
+def _remove_erased(database: Database, keys: FileDataKeys) -> list[str]:
     """Remove the people whose data keys were destroyed. Return the uids of those without a data key."""
     uids = [uid for (uid,) in database.rows("SELECT uid FROM people WHERE id IN (SELECT person FROM pictures)")]
     missing, destroyed = keys.find_lost(uids)
@@ -91,7 +93,7 @@ def _remove_erased(database: Database, keys: DataKeys) -> list[str]:
     return missing
 
 
-def _encrypt_plain(database: Database, keys: DataKeys) -> None:
+def _encrypt_plain(database: Database, keys: FileDataKeys) -> None:
     with database.transaction() as db:
         # Unknown faces and sightings are not worth encrypting: their people will be seen again. Somebody decided to
         # ignore a group.
@@ -100,7 +102,7 @@ def _encrypt_plain(database: Database, keys: DataKeys) -> None:
         _encrypt(database, keys, SealedRecords(Cipher(None)))
 
 
-def _encrypt(database: Database, keys: DataKeys, before: SealedRecords) -> None:
+def _encrypt(database: Database, keys: FileDataKeys, before: SealedRecords) -> None:
     """Encrypt everything with data keys. ``before``: the records as they are now."""
     with database.transaction() as db:
         # Another process may have done it since.
@@ -137,7 +139,7 @@ def _encrypt_unknown_face(db: sqlite3.Connection, key: int, before: SealedRecord
     db.execute("UPDATE unknown_faces SET descriptor = ?, chips = ?, crop = ? WHERE id = ?", (*sealed, key))
 
 
-def _encrypt_sighting(db: sqlite3.Connection, row: Row, before: SealedRecords, keys: DataKeys) -> None:
+def _encrypt_sighting(db: sqlite3.Connection, row: Row, before: SealedRecords, keys: FileDataKeys) -> None:
     key, sighting, uid = row
     new = keys.of_new(uid or NOBODY)
     (evidence,) = db.execute("SELECT evidence FROM sightings WHERE key = ?", (key,)).fetchone()

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
@@ -47,6 +48,14 @@ class KeyFileContent:
     keys: Mapping[str, bytes | None]
 
 
+class FileState(NamedTuple):
+    """The state of a file. ``changed_ns``: the time of the last change, in nanoseconds since 1970."""
+
+    inode: int
+    changed_ns: int
+    size: int
+
+
 class KeyFile:
     """A file of data keys. Several threads may share the object, and several processes the file.
 
@@ -60,11 +69,11 @@ class KeyFile:
         """Return whether there is such a file."""
         return exists(self.path)
 
-    def state(self) -> object:
-        """Return a value that differs after each change of the file by another process."""
+    def state(self) -> FileState:
+        """Return a value that differs after each change of the file, if the times of the changes differ."""
         with self._errors():
             found = self.path.stat()
-            return found.st_ino, found.st_mtime_ns, found.st_size
+            return FileState(found.st_ino, found.st_mtime_ns, found.st_size)
 
     def create(self, key_check: bytes, *, file_id: str | None = None) -> None:
         """Create the file without a key. ``file_id``: by default a random one."""
@@ -85,11 +94,17 @@ class KeyFile:
                 raise GatewayError(f"{self.path} is damaged")
             return KeyFileContent(str(row[0]), row[1], dict(db.execute("SELECT owner, key FROM data_keys")))
 
+    def find(self, owners: Collection[str], key_check: bytes) -> dict[str, bytes | None]:
+        """Return the keys of these owners, each encrypted with the master key of ``key_check``."""
+        with self._opened() as db:
+            self._check_master(db, key_check)
+            keys = (db.execute("SELECT owner, key FROM data_keys WHERE owner = ?", (each,)) for each in owners)
+            return dict(row for found in keys for row in found)
+
     def add(self, keys: Mapping[str, bytes | None], key_check: bytes) -> None:
         """Add keys, each encrypted with the master key of ``key_check``. Keys and destroyed keys in the file stay."""
         with self._changing() as db:
-            if db.execute("SELECT key_check FROM file").fetchone() != (key_check,):
-                raise GatewayError(f"the master key of {self.path} was changed by another process: start again")
+            self._check_master(db, key_check)
             db.executemany("INSERT OR IGNORE INTO data_keys VALUES (?, ?)", keys.items())
 
     def destroy(self, owners: Iterable[str]) -> None:
@@ -129,6 +144,10 @@ class KeyFile:
             f"{self.path} cannot be rewritten by this process, which runs as the user {user}: run"
             f" `{chown_command(self.path, self.path.parent)}` and `chmod u+rw {self.path}`"
         )
+
+    def _check_master(self, db: sqlite3.Connection, key_check: bytes) -> None:
+        if db.execute("SELECT key_check FROM file").fetchone() != (key_check,):
+            raise GatewayError(f"the master key of {self.path} was changed by another process: start again")
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

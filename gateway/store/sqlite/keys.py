@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
 from gateway.store.cipher import Cipher
-from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.data_keys import FileDataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
 
@@ -20,7 +20,7 @@ _LIVING = "SELECT uid FROM people"
 class SqliteKeys:
     """The data keys of a store, as store.protocols.Keys describes them."""
 
-    def __init__(self, database: Database, keys: DataKeys, backups: Path) -> None:
+    def __init__(self, database: Database, keys: FileDataKeys, backups: Path) -> None:
         self._database = database
         self._keys = keys
         self._copy = backups / KEY_FILE

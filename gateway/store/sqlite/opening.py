@@ -8,15 +8,16 @@ from gateway.errors import StartError
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Store
+from gateway.store.relational.store_errors import IntactStoreError
 from gateway.store.sqlite import restore
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
-from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.data_keys import FileDataKeys
 from gateway.store.sqlite.formats import check_formats
 from gateway.store.sqlite.key_file import KEY_FILE
 from gateway.store.sqlite.live_files import STORE_FILE
 from gateway.store.sqlite.newer_files import record_version
 from gateway.store.sqlite.store import SqliteStore
-from gateway.store.sqlite.store_errors import IntactStoreError, store_unusable_error
+from gateway.store.sqlite.store_errors import store_unusable_error
 
 
 def path_of_store(data: Path) -> Path:
@@ -63,7 +64,7 @@ def check_backup(backup: Path, data: Path, cipher: Cipher) -> tuple[int, int]:
 
 def check_master_key(data: Path, master: Cipher) -> bool:
     """Return whether the store is encrypted, with this key. Raise GatewayError for another key."""
-    keys = DataKeys(data / KEY_FILE, master)
+    keys = FileDataKeys(data / KEY_FILE, master)
     if not keys.file.exists():
         return False
     try:

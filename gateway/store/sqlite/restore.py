@@ -19,7 +19,7 @@ from gateway.store.sqlite import schema
 from gateway.store.sqlite.audit_file import AuditFile, known_head
 from gateway.store.sqlite.backup_files import delete
 from gateway.store.sqlite.backup_folder import CHECK_FOLDER, BackupFolder
-from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.data_keys import FileDataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.erasures import apply_erasures, read_erasures
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
@@ -81,7 +81,7 @@ def check_backup(backup: Path, data: Path, cipher: Cipher) -> tuple[int, int]:
 def _try(backup: Path, path: Path, cipher: Cipher) -> tuple[int, int]:
     """Restore a backup as a store that does not exist yet, and count its people and pictures."""
     _copy(backup, path)
-    keys = DataKeys(backup.with_name(KEY_FILE), cipher)
+    keys = FileDataKeys(backup.with_name(KEY_FILE), cipher)
     if keys.has_key and keys.file.exists():
         keys.check()
     adopt_keys(backup, path, cipher)
@@ -115,7 +115,7 @@ def _copy(backup: Path, to: Path) -> None:
 
 def adopt_keys(backup: Path, path: Path, cipher: Cipher) -> None:
     """Add the data keys beside a backup to those of the store, but no key that was destroyed."""
-    copy, keys = KeyFile(backup.with_name(KEY_FILE)), DataKeys(path.with_name(KEY_FILE), cipher)
+    copy, keys = KeyFile(backup.with_name(KEY_FILE)), FileDataKeys(path.with_name(KEY_FILE), cipher)
     if not keys.has_key or not copy.exists() or copy.path.absolute() == keys.file.path.absolute():
         return
     try:

@@ -10,31 +10,33 @@ from gateway.model.caller import UPGRADE_CALLER
 from gateway.model.names import MAX_ID
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits, SightingLimits
-from gateway.store.sqlite.archive import SqlitePeopleArchive
+from gateway.store.relational.archive import RelationalPeopleArchive
+from gateway.store.relational.camera_switches import RelationalCameraSwitches
+from gateway.store.relational.effects import RelationalEffects
+from gateway.store.relational.faces import RelationalFaces
+from gateway.store.relational.folder_index import RelationalFolderIndex
+from gateway.store.relational.notes import RelationalNotes
+from gateway.store.relational.people import RelationalPeople
+from gateway.store.relational.person_writer import PersonWriter
+from gateway.store.relational.removal_marks import RelationalRemovalMarks
+from gateway.store.relational.sighting_keys import SightingKeys
+from gateway.store.relational.sightings import RelationalSightings
+from gateway.store.relational.slugs import free_slug
+from gateway.store.relational.status import RelationalStatus
+from gateway.store.relational.unknown_groups import RelationalStoredGroups
+from gateway.store.relational.writes import bump_revision
 from gateway.store.sqlite.audit import SqliteAudit
 from gateway.store.sqlite.audit_file import AuditFile
 from gateway.store.sqlite.backup_files import contains_backup
 from gateway.store.sqlite.backups import SqliteBackups
-from gateway.store.sqlite.camera_switches import SqliteCameraSwitches
-from gateway.store.sqlite.data_keys import DataKeys
+from gateway.store.sqlite.data_keys import FileDataKeys
 from gateway.store.sqlite.database import Database
-from gateway.store.sqlite.effects import SqliteEffects
-from gateway.store.sqlite.faces import SqliteFaces
-from gateway.store.sqlite.folder_index import SqliteFolderIndex
 from gateway.store.sqlite.key_check import check_keys, check_rows
 from gateway.store.sqlite.key_file import KEY_FILE
 from gateway.store.sqlite.keys import SqliteKeys
-from gateway.store.sqlite.meta import SqliteNotes, read_meta
-from gateway.store.sqlite.people import SqlitePeople
-from gateway.store.sqlite.person_writer import PersonWriter
-from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
-from gateway.store.sqlite.sightings import SqliteSightings
-from gateway.store.sqlite.slugs import free_slug
-from gateway.store.sqlite.status import SqliteStatus
+from gateway.store.sqlite.meta import read_meta
 from gateway.store.sqlite.store_errors import store_unusable_error
 from gateway.store.sqlite.token_file import ACCESS_FILE, SqliteTokens
-from gateway.store.sqlite.unknown_groups import SqliteStoredGroups
-from gateway.store.sqlite.writes import bump_revision
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class SqliteStore:
         ``may_encrypt``: whether a store with people may be encrypted now, with its first key. ``audit``: the file of
         the audit; without it the lines of the audit stay in the file of the store.
         """
-        self._keys = keys = DataKeys(path.with_name(KEY_FILE), cipher or Cipher(None))
+        self._keys = keys = FileDataKeys(path.with_name(KEY_FILE), cipher or Cipher(None))
         self.database = database = Database(path, participant=keys)
         try:
             secret = _check(database, keys, may_encrypt)
@@ -64,40 +66,40 @@ class SqliteStore:
             database.close()
             raise store_unusable_error(path, error) from None
         limits = limits or PeopleLimits()
-        self.removal_marks = marks = SqliteRemovalMarks(database, secret)
-        writer = PersonWriter(keys, marks, limits)
-        self.people = SqlitePeople(database, writer, marks)
-        self.faces = SqliteFaces(database, keys)
-        self.archive = SqlitePeopleArchive(database, keys, writer, marks)
-        self.effects = SqliteEffects(database, secret)
-        self.folder_index = SqliteFolderIndex(database, writer, marks, limits)
-        self.notes = SqliteNotes(database)
+        self.removal_marks = marks = RelationalRemovalMarks(database, secret)
+        writer = PersonWriter(keys, SightingKeys(keys, database.dialect), marks, limits)
+        self.people = RelationalPeople(database, writer, marks)
+        self.faces = RelationalFaces(database, keys)
+        self.archive = RelationalPeopleArchive(database, keys, writer, marks)
+        self.effects = RelationalEffects(database, secret)
+        self.folder_index = RelationalFolderIndex(database, writer, marks, limits)
+        self.notes = RelationalNotes(database)
         self.audit = SqliteAudit(database, audit)
         backups = path.parent / "backups"
         self.keys = SqliteKeys(database, keys, backups)
         self.backups = SqliteBackups(backups, database, self.keys)
-        self.status = SqliteStatus(database)
-        self.camera_switches = SqliteCameraSwitches(database)
+        self.status = RelationalStatus(database)
+        self.camera_switches = RelationalCameraSwitches(database)
         self.tokens = SqliteTokens(path.with_name(ACCESS_FILE))
         if database.upgrade_backup is not None:
             self.audit.record(UPGRADE_CALLER, "backup", detail=database.upgrade_backup.name)
         self.audit.flush()
         self.keys.destroy_erased()
 
-    def unknown_groups(self, recipe: str) -> SqliteStoredGroups:
+    def unknown_groups(self, recipe: str) -> RelationalStoredGroups:
         """Return the unknown groups with descriptors of one recipe."""
-        return SqliteStoredGroups(self.database, self._keys, recipe)
+        return RelationalStoredGroups(self.database, self._keys, recipe)
 
-    def sightings(self, recipe: str, limits: SightingLimits | None = None) -> SqliteSightings:
+    def sightings(self, recipe: str, limits: SightingLimits | None = None) -> RelationalSightings:
         """Return the history of sightings, with descriptors of one recipe."""
-        return SqliteSightings(self.database, self._keys, recipe, limits or SightingLimits())
+        return RelationalSightings(self.database, self._keys, recipe, limits or SightingLimits())
 
     def close(self) -> None:
         """Close the file."""
         self.database.close()
 
 
-def _check(database: Database, keys: DataKeys, may_encrypt: bool) -> bytes:
+def _check(database: Database, keys: FileDataKeys, may_encrypt: bool) -> bytes:
     """Check the content of the file, and return its secret. Raise ValueError, TypeError or GatewayError."""
     _shorten_ids(database)
     was_encrypted = check_keys(database, keys, may_encrypt=may_encrypt)

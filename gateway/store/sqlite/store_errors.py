@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.errors import StartError
+from gateway.store.relational.store_errors import IntactStoreError
 from gateway.store.sqlite.newer_files import NewerFileError
-
-
-class IntactStoreError(ValueError):
-    """An undamaged store that cannot be used now. The message says what to do."""
-
 
 _DISK_WORDS = ("locked", "readonly", "read-only", "unable to open", "full", "I/O", "ermission")
 """Words of SQLite's messages about a disk or a permission; with these the store itself is not damaged."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
 from gateway.files.ownership import permission_hint
+from gateway.store.relational.database import Row
 from gateway.store.relational.tokens import RelationalTokens
-from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Row
+from gateway.store.sqlite.database import LOCK_TIMEOUT_S
 from gateway.store.sqlite.newer_files import newer_file_message
 
 ACCESS_FILE = "access.sqlite"

@@ -16,8 +16,9 @@ from gateway.model.caller import REST_CALLER
 from gateway.model.sightings import Sighting
 from gateway.store.cipher import Cipher
 from gateway.store.records import SightingRecord, StoredFace
+from gateway.store.relational.data_keys import NOBODY
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
-from gateway.store.sqlite.data_keys import NOBODY, DataKeys
+from gateway.store.sqlite.data_keys import FileDataKeys
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
 from gateway.store.sqlite.restore import restore
 from gateway.store.sqlite.store import SqliteStore
@@ -55,7 +56,7 @@ def check_refused(path: Path, key: bytes, reason: str) -> None:
 def readable_pictures(store: Path, keys: Path, master: bytes) -> list[str]:
     """Return the digests of the pictures in a store or a backup that somebody with these keys can read."""
     found = []
-    data_keys = DataKeys(keys, Cipher(master))
+    data_keys = FileDataKeys(keys, Cipher(master))
     with closing(sqlite3.connect(store)) as db:
         for uid, digest, blob in db.execute("SELECT uid, digest, descriptor FROM pictures JOIN people ON id = person"):
             try:
@@ -414,7 +415,7 @@ def crop_of_sighting(path: Path, owner: str) -> bytes | None:
     """Return the picture of the sighting, read with the data key of an owner."""
     with closing(sqlite3.connect(path)) as db:
         (blob,) = db.execute("SELECT crop FROM sighting_faces").fetchone()
-    return DataKeys(path.with_name(KEY_FILE), Cipher(KEY)).of(owner).open(blob, "crop of sighting s1")
+    return FileDataKeys(path.with_name(KEY_FILE), Cipher(KEY)).of(owner).open(blob, "crop of sighting s1")
 
 
 def test_named_sighting_is_encrypted_with_the_key_of_the_person(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.model import PERSON_ID, Person
 from gateway.model.caller import REST_CALLER
-from gateway.store.sqlite.slugs import MAX_STEM, _numbered
+from gateway.store.relational.slugs import MAX_STEM, _numbered
 from gateway.store.sqlite.store import SqliteStore
 from tests.store.examples import enrol, people, picture, slug_of
 from tests.store.sqlite.old_stores import opened

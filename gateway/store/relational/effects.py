@@ -12,12 +12,14 @@ from gateway.errors import Conflict, Timeout
 from gateway.model import Effect
 from gateway.store.limits import MAX_EFFECTS
 from gateway.store.records import EffectReply
-from gateway.store.sqlite.database import Database
+from gateway.store.relational.database import Database
 
 log = logging.getLogger(__name__)
 
+_ADD = "INSERT INTO effects (key, digest, person, reply, at) VALUES (?, ?, ?, ?, ?)"
 
-class SqliteEffects:
+
+class RelationalEffects:
     """The table of effects, as store.protocols.Effects describes it."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
@@ -37,7 +39,7 @@ class SqliteEffects:
             exists = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
             # No name of a removed person may stay here.
             stored = (person, text) if exists or not person else (None, None)
-            db.execute("INSERT INTO effects VALUES (?, ?, ?, ?, ?)", (effect.key, digest, *stored, time.time()))
+            db.execute(_ADD, (effect.key, digest, *stored, time.time()))
         return reply
 
     def replace_reply(self, effect: Effect, reply: EffectReply, replacement: EffectReply) -> EffectReply | None:

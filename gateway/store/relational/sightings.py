@@ -1,9 +1,8 @@
-"""The history of sightings, stored in the same file as the people."""
+"""The history of sightings, stored with the people."""
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -12,43 +11,49 @@ from gateway.model.names import unknown_sighting_error
 from gateway.model.sightings import Sighting
 from gateway.store.limits import SightingLimits
 from gateway.store.records import SightingRecord, StoredFace
-from gateway.store.sealing import SealedRecords, evidence_place, sighting_place
-from gateway.store.sqlite.data_keys import NOBODY, DataKeys
-from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.sighting_expiry import delete_old
-from gateway.store.sqlite.sighting_groups import follow_group, move_group, name_group
-from gateway.store.sqlite.sighting_keys import find_owner, read_owner, reseal_face, reseal_sightings
-from gateway.store.sqlite.sighting_neighbours import delete_neighbours
-from gateway.store.sqlite.sighting_rows import (
-    SELECT,
+from gateway.store.relational.data_keys import NOBODY, DataKeys
+from gateway.store.relational.database import Connection, Database, Row
+from gateway.store.relational.sighting_expiry import delete_old
+from gateway.store.relational.sighting_groups import follow_group, move_group, name_group
+from gateway.store.relational.sighting_keys import SightingKeys, read_owner
+from gateway.store.relational.sighting_neighbours import delete_neighbours
+from gateway.store.relational.sighting_rows import (
     WRITE,
     read_candidates,
     read_quality,
     read_sighting,
+    select_sightings,
     to_row,
     write_quality,
 )
-from gateway.store.sqlite.writes import person_key, person_uid
+from gateway.store.relational.writes import person_key, person_uid
+from gateway.store.sealing import SealedRecords, evidence_place, sighting_place
 
 log = logging.getLogger(__name__)
 
 _NEWEST_FIRST = "ORDER BY since DESC, key DESC LIMIT ?"
-_FACE = (
-    "SELECT recipe, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB),"
-    " CAST(quality AS BLOB) FROM sighting_faces WHERE sighting = ?"
-)
+_FACE = "SELECT recipe, {descriptor}, {chips}, {crop}, {quality} FROM sighting_faces WHERE sighting = ?"
 _WRITE_FACE = """
-INSERT OR REPLACE INTO sighting_faces (sighting, recipe, descriptor, chips, crop, quality) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO sighting_faces (sighting, recipe, descriptor, chips, crop, quality) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (sighting) DO UPDATE SET recipe = excluded.recipe, descriptor = excluded.descriptor,
+    chips = excluded.chips, crop = excluded.crop, quality = excluded.quality
+"""
+_EVIDENCE = "SELECT {owner}, recipe, {evidence} FROM sightings WHERE key = ?"
+_CROP = "SELECT {owner}, {crop} FROM sightings JOIN sighting_faces ON key = sighting WHERE id = ?"
+_DESCRIPTORS = """
+SELECT key, id, {owner}, f.recipe, {descriptor} FROM sighting_faces f JOIN sightings ON key = sighting
+WHERE sighting > ? ORDER BY sighting LIMIT ?
 """
 _DAMAGE = (ValueError, TypeError, RecursionError, AttributeError)
 
 
-class SqliteSightings:
+class RelationalSightings:
     """The tables of sightings, as store.protocols.Sightings describes them, with descriptors of one recipe."""
 
     def __init__(self, database: Database, keys: DataKeys, recipe: str, limits: SightingLimits) -> None:
         self._database = database
         self._keys = keys
+        self._sighting_keys = SightingKeys(keys, database.dialect)
         self._recipe = recipe
         self._limits = limits
         self._damaged: set[int] = set()
@@ -61,7 +66,7 @@ class SqliteSightings:
                     self._save(db, record)
         return deleted
 
-    def _save(self, db: sqlite3.Connection, record: SightingRecord) -> None:
+    def _save(self, db: Connection, record: SightingRecord) -> None:
         sighting = follow_group(db, record.sighting)
         people = [*([sighting.person] if sighting.person else []), *(each.person for each in sighting.candidates)]
         keys = {each.slug: key for each in people if (key := _find_key(db, each)) is not None}
@@ -70,19 +75,19 @@ class SqliteSightings:
             return
         person = keys[sighting.person.slug] if sighting.person else None
         owner = NOBODY if person is None else person_uid(db, person)
-        records, before = self._keys.of_new(owner), find_owner(db, sighting.id)
+        records, before = self._keys.of_new(owner), self._sighting_keys.find_owner(db, sighting.id)
         evidence = records.seal(record.evidence or None, evidence_place(sighting.id))
         (key,) = db.execute(WRITE, (*to_row(sighting, person), self._recipe, evidence, owner)).fetchone()
         db.execute("DELETE FROM sighting_candidates WHERE sighting = ?", (key,))
         db.executemany(
-            "INSERT INTO sighting_candidates VALUES (?, ?, ?, ?)",
+            "INSERT INTO sighting_candidates (sighting, person, score, similarity) VALUES (?, ?, ?, ?)",
             [(key, keys[each.person.slug], each.score, each.similarity) for each in sighting.candidates],
         )
         if record.face is not None:
             sealed = records.seal_sighting_face(record.face, sighting.id, self._recipe)
             db.execute(_WRITE_FACE, (key, self._recipe, *sealed, write_quality(record.face.quality)))
         elif before is not None:
-            reseal_face(db, self._keys, key, sighting.id, (before, owner))
+            self._sighting_keys.reseal_face(db, key, sighting.id, (before, owner))
 
     def read_open(self) -> list[SightingRecord]:
         with self._database.reading() as db:
@@ -120,16 +125,12 @@ class SqliteSightings:
             return [sighting for _, sighting in self._read(db, where + _NEWEST_FIRST, (*values, limit))]
 
     def cameras(self) -> set[str]:
-        rows = self._database.rows("SELECT DISTINCT CAST(camera AS BLOB) FROM sightings")
+        rows = self._database.rows(self._sql("SELECT DISTINCT {camera} FROM sightings"))
         # A damaged name fits no camera.
-        return {bytes(name).decode(errors="replace") for (name,) in rows}
+        return {name if isinstance(name, str) else bytes(name).decode(errors="replace") for (name,) in rows}
 
     def read_crop(self, sighting: str) -> bytes | None:
-        row = self._database.row(
-            "SELECT CAST(owner AS BLOB), CAST(crop AS BLOB) FROM sightings JOIN sighting_faces ON key = sighting"
-            " WHERE id = ?",
-            (sighting,),
-        )
+        row = self._database.row(self._sql(_CROP), (sighting,))
         try:
             return self._keys.of(read_owner(row[0])).open_crop(row[1], sighting) if row else None
         except _DAMAGE as error:
@@ -137,16 +138,12 @@ class SqliteSightings:
             return None
 
     def read_faces(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, Descriptor | None]]:
-        rows = self._database.rows(
-            "SELECT key, id, CAST(owner AS BLOB), f.recipe, CAST(descriptor AS BLOB) FROM sighting_faces f"
-            " JOIN sightings ON key = sighting WHERE sighting > ? ORDER BY sighting LIMIT ?",
-            (after, limit),
-        )
+        rows = self._database.rows(self._sql(_DESCRIPTORS), (after, limit))
         return [(row[0], row[1], self._open_descriptor(*row[1:])) for row in rows]
 
     def relabel(self, unknown: int, person: Person) -> None:
         with self._database.transaction() as db:
-            reseal_sightings(db, self._keys, name_group(db, unknown, person_key(db, person.slug)))
+            self._sighting_keys.reseal_sightings(db, name_group(db, unknown, person_key(db, person.slug)))
 
     def move_unknown(self, unknown: int, into: int) -> None:
         with self._database.transaction() as db:
@@ -160,7 +157,7 @@ class SqliteSightings:
 
     def forget_neighbours(self, person: str) -> None:
         with self._database.transaction() as db:
-            delete_neighbours(db, person_key(db, person))
+            delete_neighbours(db, self._database.dialect, person_key(db, person))
         self._database.scrub()
 
     def delete(self, sightings: Collection[str]) -> None:
@@ -187,10 +184,10 @@ class SqliteSightings:
             db.execute(statement, (value,))
         self._database.scrub()
 
-    def _read(self, db: sqlite3.Connection, where: str, values: Row) -> list[tuple[int, Sighting]]:
+    def _read(self, db: Connection, where: str, values: Row) -> list[tuple[int, Sighting]]:
         """Return the keys and the sightings that fit. Those that are damaged are left out."""
-        rows = db.execute(SELECT + where, values).fetchall()
-        candidates = read_candidates(db, [row[0] for row in rows])
+        rows = db.execute(select_sightings(self._database.dialect) + where, values).fetchall()
+        candidates = read_candidates(db, self._database.dialect, [row[0] for row in rows])
         found = []
         for row in rows:
             try:
@@ -201,11 +198,9 @@ class SqliteSightings:
                 self._damaged.add(row[0])
         return found
 
-    def _read_record(self, db: sqlite3.Connection, key: int, sighting: Sighting) -> SightingRecord:
-        (owner, recipe, evidence) = db.execute(
-            "SELECT CAST(owner AS BLOB), recipe, CAST(evidence AS BLOB) FROM sightings WHERE key = ?", (key,)
-        ).fetchone()
-        face = db.execute(_FACE, (key,)).fetchone()
+    def _read_record(self, db: Connection, key: int, sighting: Sighting) -> SightingRecord:
+        owner, recipe, evidence = db.execute(self._sql(_EVIDENCE), (key,)).fetchone()
+        face = db.execute(self._sql(_FACE), (key,)).fetchone()
         try:
             records = self._keys.of(read_owner(owner))
             opened = records.open(evidence, evidence_place(sighting.id)) if recipe == self._recipe else None
@@ -222,7 +217,12 @@ class SqliteSightings:
         face = records.open_sighting_face(descriptor, chips, crop, sighting, self._recipe)
         return replace(face, quality=read_quality(quality))
 
-    def _open_descriptor(self, sighting: str, owner: bytes, recipe: str, blob: bytes) -> Descriptor | None:
+    def _sql(self, query: str) -> str:
+        """Return a query with the columns in it that another program may have damaged."""
+        columns = ("camera", "owner", "evidence", "descriptor", "chips", "crop", "quality")
+        return query.format(**{name: self._database.dialect.as_bytes(name) for name in columns})
+
+    def _open_descriptor(self, sighting: str, owner: bytes | str, recipe: str, blob: bytes) -> Descriptor | None:
         if recipe != self._recipe:
             return None
         try:
@@ -231,18 +231,18 @@ class SqliteSightings:
             return None
 
 
-def _was_deleted(db: sqlite3.Connection, record: SightingRecord) -> bool:
+def _was_deleted(db: Connection, record: SightingRecord) -> bool:
     if record.is_new:
         return False
     return db.execute("SELECT 1 FROM sightings WHERE id = ?", (record.sighting.id,)).fetchone() is None
 
 
-def _find_key(db: sqlite3.Connection, person: Person) -> int | None:
+def _find_key(db: Connection, person: Person) -> int | None:
     row = db.execute("SELECT id FROM people WHERE slug = ?", (person.slug,)).fetchone()
     return int(row[0]) if row else None
 
 
-def _position(db: sqlite3.Connection, sighting: str) -> Row:
+def _position(db: Connection, sighting: str) -> Row:
     """Return the place of a sighting among all others: its start and its key. Raise UnknownPerson."""
     row: Row | None = db.execute("SELECT since, key FROM sightings WHERE id = ?", (sighting,)).fetchone()
     if row is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+import secrets
 import time
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ from gateway.model.caller import Caller
 from gateway.model.names import check_new_name, name_key, unknown_person_error
 from gateway.store.records import PICTURE_ID_DIGITS, PersonEntry, PictureEntry
 from gateway.store.relational.audit_rows import make_row
-from gateway.store.sqlite.database import Row
-from gateway.store.sqlite.slugs import free_slug
+from gateway.store.relational.database import Connection, Row
+from gateway.store.relational.slugs import free_slug
 
 MAX_WAITING_LINES = 100_000
 """Lines in the outbox, while the audit cannot be written, after which callers may change nothing: some 25 MB."""
@@ -25,6 +25,13 @@ OUTBOX_RETRY_S = 60
 # For so many revisions the keys of removed people are stored, so that other processes learn of the removals.
 MAX_REVISIONS_OF_REMOVALS = 100_000
 
+UID_BYTES = 8
+"""The length of the random id of a person."""
+
+_ADD_PERSON = """
+INSERT INTO people (uid, slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING id
+"""
+
 
 def to_entry(rows: Sequence[Row]) -> PersonEntry:
     """Return the person from rows (slug, name, created, shown, digest, source, created, counter), one a picture."""
@@ -33,7 +40,7 @@ def to_entry(rows: Sequence[Row]) -> PersonEntry:
     return PersonEntry(Person(slug, name), added, tuple(pictures), chosen and chosen[:PICTURE_ID_DIGITS])
 
 
-def person_key(db: sqlite3.Connection, slug: str) -> int:
+def person_key(db: Connection, slug: str) -> int:
     """Return the key of a person. Raise UnknownPerson."""
     row = db.execute("SELECT id FROM people WHERE slug = ?", (slug,)).fetchone()
     if row is None:
@@ -41,13 +48,13 @@ def person_key(db: sqlite3.Connection, slug: str) -> int:
     return int(row[0])
 
 
-def person_uid(db: sqlite3.Connection, person: int) -> str:
+def person_uid(db: Connection, person: int) -> str:
     """Return the random id of a person, by which the audit and the data keys name the person."""
     (uid,) = db.execute("SELECT uid FROM people WHERE id = ?", (person,)).fetchone()
     return str(uid)
 
 
-def find_person_row(db: sqlite3.Connection, name: str) -> Row | None:
+def find_person_row(db: Connection, name: str) -> Row | None:
     """Return (key, slug, name) of the person with that name, in this spelling or else in another one (name_key)."""
     row: Row | None = db.execute(
         "SELECT id, slug, name FROM people WHERE name_key = ? ORDER BY name = ? DESC, id LIMIT 1",
@@ -56,76 +63,77 @@ def find_person_row(db: sqlite3.Connection, name: str) -> Row | None:
     return row
 
 
-def get_or_create_person(db: sqlite3.Connection, name: str) -> int:
+def get_or_create_person(db: Connection, name: str) -> int:
     """Return the key of the person with that name. Raise BadRequest for a name that a new person cannot get."""
     if (row := find_person_row(db, name)) is not None:
         return int(row[0])
     check_new_name(name)
     row = db.execute(
-        "INSERT INTO people (slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, 0, 0) RETURNING id",
-        (free_slug(db, name), name, name_key(name), time.time()),
+        _ADD_PERSON,
+        (secrets.token_hex(UID_BYTES), free_slug(db, name), name, name_key(name), time.time()),
     ).fetchone()
     return int(row[0])
 
 
-def count_people(db: sqlite3.Connection) -> int:
+def count_people(db: Connection) -> int:
     """Return the number of people."""
     (count,) = db.execute("SELECT count(*) FROM people").fetchone()
     return int(count)
 
 
-def picture_digests(db: sqlite3.Connection, person: int) -> set[str]:
+def picture_digests(db: Connection, person: int) -> set[str]:
     """Return the digests of all pictures of a person, including counter-examples."""
     return {digest for (digest,) in db.execute("SELECT digest FROM pictures WHERE person = ?", (person,))}
 
 
-def has_showing_picture(db: sqlite3.Connection, person: int) -> bool:
+def has_showing_picture(db: Connection, person: int) -> bool:
     """Return whether a person has a picture that is not a counter-example."""
     return db.execute("SELECT 1 FROM pictures WHERE person = ? AND NOT counter", (person,)).fetchone() is not None
 
 
-def folder_names(db: sqlite3.Connection, person: int) -> list[str]:
+def folder_names(db: Connection, person: int) -> list[str]:
     """Return the names of a person's folders."""
     return [name for (name,) in db.execute("SELECT name FROM folders WHERE person = ?", (person,))]
 
 
-def bump_revision(db: sqlite3.Connection, person: int) -> None:
+def bump_revision(db: Connection, person: int) -> None:
     """Give a person a new revision, by which other processes see the change."""
     db.execute("UPDATE people SET revision = ? WHERE id = ?", (_next_revision(db), person))
 
 
-def mark_changed(db: sqlite3.Connection, person: int) -> None:
+def mark_changed(db: Connection, person: int) -> None:
     """Note that the pictures of a person changed now."""
     bump_revision(db, person)
     db.execute("UPDATE people SET changed = ? WHERE id = ?", (time.time(), person))
 
 
-def delete_person(db: sqlite3.Connection, person: int) -> None:
+def delete_person(db: Connection, person: int) -> None:
     """Delete a person, and all stored replies that contain the id or the name."""
     revision = _next_revision(db)
     slug, name = db.execute("SELECT slug, name FROM people WHERE id = ?", (person,)).fetchone()
     # The reply to a change of another person may contain the name in a warning.
     db.execute(
-        "UPDATE effects SET person = NULL, reply = NULL WHERE person = ?1 OR instr(reply, ?1) OR instr(reply, ?2)",
+        "UPDATE effects SET person = NULL, reply = NULL"
+        " WHERE person = ?1 OR instr(reply, ?1) > 0 OR instr(reply, ?2) > 0",
         (slug, json.dumps(name, ensure_ascii=False)[1:-1]),
     )
     db.execute("DELETE FROM people WHERE id = ?", (person,))
-    db.execute("INSERT INTO gone VALUES (?, ?)", (person, revision))
+    db.execute("INSERT INTO gone (person, revision) VALUES (?, ?)", (person, revision))
     db.execute("DELETE FROM gone WHERE revision < ?", (revision - MAX_REVISIONS_OF_REMOVALS,))
 
 
-def delete_picture(db: sqlite3.Connection, person: int, digest: str) -> None:
+def delete_picture(db: Connection, person: int, digest: str) -> None:
     """Delete a picture of a person."""
     db.execute("DELETE FROM pictures WHERE person = ? AND digest = ?", (person, digest))
     forget_shown(db, person, digest)
 
 
-def forget_shown(db: sqlite3.Connection, person: int, digest: str) -> None:
+def forget_shown(db: Connection, person: int, digest: str) -> None:
     """Forget that a picture was chosen to be shown."""
     db.execute("UPDATE people SET shown = NULL WHERE id = ? AND shown = ?", (person, digest))
 
 
-def find_picture(db: sqlite3.Connection, slug: str, picture: str) -> tuple[str, bool]:
+def find_picture(db: Connection, slug: str, picture: str) -> tuple[str, bool]:
     """Return the digest of a person's picture, and whether it is a counter-example. Raise UnknownPerson."""
     row = db.execute(
         "SELECT digest, counter FROM pictures WHERE person = ? AND substr(digest, 1, ?) = ?",
@@ -136,7 +144,7 @@ def find_picture(db: sqlite3.Connection, slug: str, picture: str) -> tuple[str, 
     return str(row[0]), bool(row[1])
 
 
-def delete_if_empty(db: sqlite3.Connection, person: int) -> bool:
+def delete_if_empty(db: Connection, person: int) -> bool:
     """Delete a person without a picture that shows them. Return whether the person stays."""
     if has_showing_picture(db, person):
         mark_changed(db, person)
@@ -145,13 +153,13 @@ def delete_if_empty(db: sqlite3.Connection, person: int) -> bool:
     return False
 
 
-def append_person_audit(db: sqlite3.Connection, caller: Caller, action: str, person: int, pictures: int) -> None:
+def append_person_audit(db: Connection, caller: Caller, action: str, person: int, pictures: int) -> None:
     """Add a line about a person to the outbox of the audit."""
     append_audit(db, caller, action, person_uid(db, person), pictures)
 
 
 def append_audit(
-    db: sqlite3.Connection, caller: Caller, action: str, uid: str = "", pictures: int = 0, detail: str = ""
+    db: Connection, caller: Caller, action: str, uid: str = "", pictures: int = 0, detail: str = ""
 ) -> None:
     """Add a line to the outbox of the audit. ``uid``: the random id of a person, empty for nobody or everybody.
 
@@ -171,14 +179,14 @@ def append_audit(
     )
 
 
-def is_outbox_full(db: sqlite3.Connection) -> bool:
+def is_outbox_full(db: Connection) -> bool:
     """Return whether so many lines wait for the audit that callers may change nothing."""
     # The outbox is nearly always empty: the count of a full one takes milliseconds.
     return bool(db.execute("SELECT count(*) >= ? FROM outbox", (MAX_WAITING_LINES,)).fetchone()[0])
 
 
-def _next_revision(db: sqlite3.Connection) -> int:
+def _next_revision(db: Connection) -> int:
     (revision,) = db.execute(
-        "UPDATE meta SET value = value + 1 WHERE key = 'revision' RETURNING CAST(value AS INTEGER)"
+        "UPDATE meta SET value = CAST(value AS BIGINT) + 1 WHERE key = 'revision' RETURNING CAST(value AS BIGINT)"
     ).fetchone()
     return int(revision)

@@ -1,8 +1,7 @@
-"""The export and import of people in SQLite."""
+"""The export and import of people."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -11,11 +10,11 @@ from gateway.model.caller import Caller
 from gateway.model.names import unknown_person_error
 from gateway.store.limits import not_merged_error
 from gateway.store.records import FOLDER_PREFIX, ExportedPerson, Picture
-from gateway.store.sqlite.data_keys import DataKeys
-from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.person_writer import PersonWriter
-from gateway.store.sqlite.removal_marks import SqliteRemovalMarks
-from gateway.store.sqlite.writes import (
+from gateway.store.relational.data_keys import DataKeys
+from gateway.store.relational.database import Connection, Database, Row
+from gateway.store.relational.person_writer import PersonWriter
+from gateway.store.relational.removal_marks import RelationalRemovalMarks
+from gateway.store.relational.writes import (
     append_person_audit,
     count_people,
     find_person_row,
@@ -25,18 +24,18 @@ from gateway.store.sqlite.writes import (
 )
 
 
-class SqlitePeopleArchive:
+class RelationalPeopleArchive:
     """The export and import of people, as store.protocols.PeopleArchive describes them."""
 
-    def __init__(self, database: Database, keys: DataKeys, writer: PersonWriter, marks: SqliteRemovalMarks) -> None:
+    def __init__(self, database: Database, keys: DataKeys, writer: PersonWriter, marks: RelationalRemovalMarks) -> None:
         self._database = database
         self._keys = keys
         self._writer = writer
         self._marks = marks
 
     def export_people(self, slug: str | None = None) -> Iterator[ExportedPerson]:
-        slugs = [slug] if slug is not None else [row[0] for row in self._database.rows("SELECT slug FROM people")]
-        for each in slugs:
+        slugs = [(slug,)] if slug is not None else self._database.rows("SELECT slug FROM people ORDER BY slug")
+        for (each,) in slugs:
             person = self._database.row("SELECT slug, name FROM people WHERE slug = ?", (each,))
             if person is None:
                 raise unknown_person_error(each)
@@ -67,7 +66,7 @@ class SqlitePeopleArchive:
             self._writer.check_people(db, before)
         return added
 
-    def _import_person(self, db: sqlite3.Connection, each: ExportedPerson, caller: Caller) -> int:
+    def _import_person(self, db: Connection, each: ExportedPerson, caller: Caller) -> int:
         """Add the new pictures of a person, and return their number. Pictures that are stored already stay."""
         person = get_or_create_person(db, each.person.name)
         self._marks.allow_name(each.person.name)
@@ -91,7 +90,7 @@ class SqlitePeopleArchive:
         return Picture(digest, source, recipe, face, records.open_original(original, digest), bool(counter))
 
 
-def _person_without_all(db: sqlite3.Connection, each: ExportedPerson) -> Person | None:
+def _person_without_all(db: Connection, each: ExportedPerson) -> Person | None:
     """Return the enrolled person of that name, if this person lacks one of the exported pictures."""
     row = find_person_row(db, each.person.name)
     if row is None or {picture.digest for picture in each.pictures} <= picture_digests(db, row[0]):

@@ -1,13 +1,13 @@
-"""The cameras that are switched off, in SQLite."""
+"""The cameras that are switched off."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.store.sqlite.database import Database
+from gateway.store.relational.database import Database
 
 
-class SqliteCameraSwitches:
+class RelationalCameraSwitches:
     """The table of cameras that are off, as store.protocols.CameraSwitches describes it."""
 
     def __init__(self, database: Database) -> None:
@@ -19,4 +19,4 @@ class SqliteCameraSwitches:
     def write_disabled(self, cameras: Collection[str]) -> None:
         with self._database.transaction() as db:
             db.execute("DELETE FROM cameras_off")
-            db.executemany("INSERT INTO cameras_off VALUES (?)", [(name,) for name in sorted(cameras)])
+            db.executemany("INSERT INTO cameras_off (name) VALUES (?)", [(name,) for name in sorted(cameras)])

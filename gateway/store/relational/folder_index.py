@@ -1,8 +1,7 @@
-"""The pictures from the folder of known people in SQLite."""
+"""The pictures from the folder of known people."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping
 
@@ -10,10 +9,10 @@ from gateway.model import Person
 from gateway.model.caller import FOLDER_CALLER
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import FOLDER_PREFIX, Loss, Picture
-from gateway.store.sqlite.database import Database, Row
-from gateway.store.sqlite.person_writer import PersonWriter
-from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, removed_name
-from gateway.store.sqlite.writes import (
+from gateway.store.relational.database import Connection, Database, Row
+from gateway.store.relational.person_writer import PersonWriter
+from gateway.store.relational.removal_marks import RelationalRemovalMarks, removed_name
+from gateway.store.relational.writes import (
     append_person_audit,
     count_people,
     delete_if_empty,
@@ -24,13 +23,14 @@ from gateway.store.sqlite.writes import (
 )
 
 _FOLDER_OF = "SELECT person FROM folders WHERE name = ?"
+_ADD_FOLDER = "INSERT INTO folders (name, person) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
 
-class SqliteFolderIndex:
+class RelationalFolderIndex:
     """The pictures from the folder, as store.protocols.FolderIndex describes them."""
 
     def __init__(
-        self, database: Database, writer: PersonWriter, marks: SqliteRemovalMarks, limits: PeopleLimits
+        self, database: Database, writer: PersonWriter, marks: RelationalRemovalMarks, limits: PeopleLimits
     ) -> None:
         self._database = database
         self._writer = writer
@@ -50,7 +50,7 @@ class SqliteFolderIndex:
             self._marks.delete(removed_name(folder))
             row = db.execute(_FOLDER_OF, (folder,)).fetchone()
             person = row[0] if row else self._writer.get_or_create(db, folder)
-            db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?)", (folder, person))
+            db.execute(_ADD_FOLDER, (folder, person))
             if self._writer.add_picture(db, person, picture, time.time()):
                 append_person_audit(db, FOLDER_CALLER, "add", person, 1)
             mark_changed(db, person)
@@ -116,7 +116,7 @@ class SqliteFolderIndex:
         self._database.scrub()
 
 
-def _remove_each(db: sqlite3.Connection, pictures: Iterable[Row]) -> None:
+def _remove_each(db: Connection, pictures: Iterable[Row]) -> None:
     """Remove pictures from the folder, each given by person and digest, and the people who then have no picture."""
     for person, digest in pictures:
         delete_picture(db, person, digest)

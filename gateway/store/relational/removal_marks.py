@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from gateway.errors import BadRequest
 from gateway.model.names import name_key
-from gateway.store.sqlite.database import Database
+from gateway.store.relational.database import Database
 
 
-class SqliteRemovalMarks:
+class RelationalRemovalMarks:
     """The table of marks, as store.protocols.RemovalMarks describes it.
 
     The table contains keyed digests, from which nobody can tell a picture or a name.
@@ -51,7 +51,8 @@ class SqliteRemovalMarks:
         """Add marks. Those that are ``erased`` also apply to a backup that is restored later."""
         with self._database.transaction() as db:
             db.executemany(
-                "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased = max(erased, excluded.erased)",
+                "INSERT INTO tombstones (digest, erased) VALUES (?, ?) ON CONFLICT (digest)"
+                " DO UPDATE SET erased = tombstones.erased OR excluded.erased",
                 [(self.to_digest(mark), erased) for mark in marks],
             )
 

@@ -1,15 +1,18 @@
-"""The state of the store in SQLite, and the warnings about names and ids that older versions accepted."""
+"""The state of the store, and the warnings about names and ids that older versions accepted."""
 
 from __future__ import annotations
 
 from gateway.model.names import NOBODY_KEYS, RESERVED_IDS
-from gateway.store.sqlite.database import Database, Row
+from gateway.store.relational.database import Database, Row
 
 MAX_WARNINGS_PER_KIND = 20
 """The largest number of warnings of each kind: a user has to act on each of them."""
 
+_UNDECODED = "\N{REPLACEMENT CHARACTER}"
+"""The character that takes the place of bytes that are not UTF-8."""
 
-class SqliteStatus:
+
+class RelationalStatus:
     """The state of the store, as store.protocols.StoreStatus describes it."""
 
     def __init__(self, database: Database) -> None:
@@ -42,8 +45,8 @@ def _named(database: Database, column: str, words: frozenset[str]) -> list[Row]:
 
 
 def _undecoded(database: Database) -> list[Row]:
-    sql = "SELECT slug, name FROM people WHERE instr(name, char(65533)) LIMIT ?"
-    return database.rows(sql, (MAX_WARNINGS_PER_KIND,))
+    sql = "SELECT slug, name FROM people WHERE instr(name, ?) > 0 LIMIT ?"
+    return database.rows(sql, (_UNDECODED, MAX_WARNINGS_PER_KIND))
 
 
 def _two_spellings(one: str, other: str) -> str:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 
 from gateway.store.limits import SightingLimits
-from gateway.store.sqlite.database import Database, Row
+from gateway.store.relational.database import Database, Row
 
 MAX_DELETED_AT_ONCE = 1000
 """The sightings that one transaction deletes, so that other changes do not wait for long."""
 
-# SQLite sorts every text and blob after all numbers.
-_UNDATED = "ended >= '' OR (ended IS NULL AND last >= '')"
 _EXPIRED = "SELECT key FROM sightings WHERE ended < ?1 OR (ended IS NULL AND last < ?1) LIMIT ?2"
 # The k-th newest sighting of a camera has the place k.
 _OVER_LIMIT = """
 SELECT key FROM (SELECT key, row_number() OVER (PARTITION BY camera ORDER BY since DESC, key DESC) AS place
-    FROM sightings) ORDER BY place DESC LIMIT ?
+    FROM sightings) AS placed ORDER BY place DESC LIMIT ?
 """
 
 
@@ -41,9 +39,11 @@ def delete_old(database: Database, limits: SightingLimits) -> None:
 
 def _end_undated(database: Database) -> None:
     """Let the sightings expire whose times cannot be read: they count as ended now."""
-    if database.row(f"SELECT 1 FROM sightings WHERE {_UNDATED}"):  # noqa: S608 (a constant of this module)
+    has_no_time = database.dialect.is_no_number
+    undated = f"{has_no_time('ended')} OR (ended IS NULL AND {has_no_time('last')})"
+    if database.row(f"SELECT 1 FROM sightings WHERE {undated}"):  # noqa: S608 (constants)
         with database.transaction() as db:
-            db.execute(f"UPDATE sightings SET ended = ? WHERE {_UNDATED}", (time.time(),))  # noqa: S608
+            db.execute(f"UPDATE sightings SET ended = ? WHERE {undated}", (time.time(),))  # noqa: S608 (constants)
 
 
 def _delete(database: Database, select: str, values: Row) -> int:

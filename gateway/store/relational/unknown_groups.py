@@ -1,4 +1,4 @@
-"""Groups of unknown faces, stored in the same file as the people."""
+"""Groups of unknown faces, stored with the people."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from collections.abc import Sequence
 
 from gateway.model.names import unknown_group_error
 from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
-from gateway.store.sqlite.data_keys import NOBODY, DataKeys
-from gateway.store.sqlite.database import Database, Row
+from gateway.store.relational.data_keys import NOBODY, DataKeys
+from gateway.store.relational.database import Database, Row
 
 log = logging.getLogger(__name__)
 
 
-# A column in SQLite may contain a value of any type. The types of numbers are therefore checked, and text is read as
-# bytes: one row with bytes that are not UTF-8 would make the whole query fail.
+# The functions of the dialect are for damaged columns: each group that is whole is read.
 _GROUPS = """
-SELECT id, CASE WHEN typeof(first) = 'real' THEN first END, CASE WHEN typeof(last) = 'real' THEN last END,
-    CASE WHEN typeof(seen) = 'integer' THEN seen END, CAST(cameras AS BLOB), ignored IS 1
+SELECT id, {first}, {last}, {seen}, {cameras}, ignored IS TRUE
 FROM unknowns WHERE id IN (SELECT unknown FROM unknown_faces WHERE recipe = ?) ORDER BY id
 """
 _FACES = """
-SELECT unknown, CAST(descriptor AS BLOB), CAST(chips AS BLOB), CAST(crop AS BLOB),
-    CASE WHEN typeof(worth) = 'real' THEN worth END
+SELECT unknown, {descriptor}, {chips}, {crop}, {worth}
 FROM unknown_faces WHERE recipe = ? ORDER BY worth DESC
 """
 _REVISION = "unknown_groups"
-_BUMP_REVISION = "INSERT INTO meta VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"
+_BUMP_REVISION = """
+INSERT INTO meta (key, value) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = CAST(meta.value AS BIGINT) + 1
+"""
 
 
-class SqliteStoredGroups:
+class RelationalStoredGroups:
     """The groups of unknown faces with descriptors of one recipe.
 
     ``damaged``: the ids of groups that the last ``load`` could not read. They stay in the file until they are
@@ -48,10 +47,10 @@ class SqliteStoredGroups:
     def load(self) -> list[UnknownGroup]:
         """Return all groups of this recipe that can be read. Raise GatewayError if the store fails."""
         faces: dict[object, list[Row]] = {}
-        for unknown, *face in self._database.rows(_FACES, (self._recipe,)):
+        for unknown, *face in self._database.rows(self._sql(_FACES), (self._recipe,)):
             faces.setdefault(unknown, []).append(tuple(face))
         groups, damaged = [], set()
-        for row in self._database.rows(_GROUPS, (self._recipe,)):
+        for row in self._database.rows(self._sql(_GROUPS), (self._recipe,)):
             try:
                 groups.append(self._read(row, faces.get(row[0], [])))
             except (ValueError, TypeError, RecursionError) as error:
@@ -60,10 +59,17 @@ class SqliteStoredGroups:
         self.damaged = frozenset(damaged)
         return groups
 
+    def _sql(self, query: str) -> str:
+        """Return a query with the columns in it that another program may have damaged."""
+        dialect = self._database.dialect
+        columns = {name: dialect.as_bytes(name) for name in ("cameras", "descriptor", "chips", "crop")}
+        columns |= {name: dialect.real(name) for name in ("first", "last", "worth")}
+        return query.format(seen=dialect.integer("seen"), **columns)
+
     def _read(self, row: Row, faces: Sequence[Row]) -> UnknownGroup:
         """Return the group of a row. Raise ValueError, TypeError or RecursionError if it is damaged."""
         key, first, last, seen, cameras, ignored = row
-        names = json.loads(bytes(cameras))
+        names = json.loads(cameras)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("its cameras are not a list of names")
         if None in (first, last, seen) or not faces or not math.isfinite(first + last):
@@ -85,15 +91,16 @@ class SqliteStoredGroups:
 
         ``ignored_before``: the moment for groups that are ignored.
         """
+        has_no_time = f"{self._database.dialect.real('last')} IS NULL"
         # A group whose last moment cannot be read counts as seen now, so that it expires too.
         with self._database.transaction() as db:
             for key in self.damaged:
                 db.execute(
-                    "DELETE FROM unknowns WHERE id = ? AND last < CASE WHEN ignored IS 1 THEN ? ELSE ? END",
+                    "DELETE FROM unknowns WHERE id = ? AND last < CASE WHEN ignored IS TRUE THEN ? ELSE ? END",
                     (key, ignored_before, before),
                 )
                 db.execute(
-                    "UPDATE unknowns SET last = ? WHERE id = ? AND typeof(last) != 'real'",
+                    f"UPDATE unknowns SET last = ? WHERE id = ? AND {has_no_time}",  # noqa: S608 (a constant)
                     (time.time(), key),
                 )
         self.damaged &= self.read_ids()
@@ -115,7 +122,7 @@ class SqliteStoredGroups:
 
     def read_revision(self) -> int:
         """Return the number that grows when a group is ignored or joined, whichever process does that."""
-        row = self._database.row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (_REVISION,))
+        row = self._database.row("SELECT CAST(value AS BIGINT) FROM meta WHERE key = ?", (_REVISION,))
         return int(row[0]) if row else 0
 
     def add_group(self, camera: str, moment: float, worth: float, face: StoredFace) -> UnknownGroup:

@@ -1,8 +1,7 @@
-"""The enrolled people and their pictures in SQLite."""
+"""The enrolled people and their pictures."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Collection, Iterable
 from itertools import groupby
@@ -12,11 +11,11 @@ from gateway.model import Person
 from gateway.model.caller import Caller
 from gateway.model.names import check_new_name, name_key, unknown_person_error
 from gateway.store.records import PersonEntry, Picture
-from gateway.store.sqlite.database import Database
-from gateway.store.sqlite.person_writer import PersonWriter, delete_counter_examples_of
-from gateway.store.sqlite.removal_marks import SqliteRemovalMarks, closed_folder, removed_name
-from gateway.store.sqlite.sighting_neighbours import delete_neighbours
-from gateway.store.sqlite.writes import (
+from gateway.store.relational.database import Connection, Database
+from gateway.store.relational.person_writer import PersonWriter, delete_counter_examples_of
+from gateway.store.relational.removal_marks import RelationalRemovalMarks, closed_folder, removed_name
+from gateway.store.relational.sighting_neighbours import delete_neighbours
+from gateway.store.relational.writes import (
     append_person_audit,
     bump_revision,
     delete_if_empty,
@@ -37,11 +36,13 @@ _ENTRIES = (
     " LEFT JOIN pictures q ON q.person = p.id {where} ORDER BY slug, q.created, digest"
 )
 
+_ADD_ERASED = "INSERT INTO erased_people (uid) VALUES (?) ON CONFLICT (uid) DO NOTHING"
 
-class SqlitePeople:
+
+class RelationalPeople:
     """The tables of people and pictures, as store.protocols.People describes them."""
 
-    def __init__(self, database: Database, writer: PersonWriter, marks: SqliteRemovalMarks) -> None:
+    def __init__(self, database: Database, writer: PersonWriter, marks: RelationalRemovalMarks) -> None:
         self._database = database
         self._writer = writer
         self._marks = marks
@@ -58,13 +59,14 @@ class SqlitePeople:
         return to_entry(rows)
 
     def list_entries(self, *, after: str = "", containing: str = "", limit: int = 100) -> list[PersonEntry]:
-        people = "(SELECT * FROM people WHERE slug > ? AND instr(lower(name), lower(?)) ORDER BY slug LIMIT ?)"
+        people = "(SELECT * FROM people WHERE slug > ? AND instr(lower(name), lower(?)) > 0 ORDER BY slug LIMIT ?)"
         rows = self._database.rows(_ENTRIES.format(people=people, where=""), (after, containing, limit))
         return [to_entry(list(each)) for _, each in groupby(rows, lambda row: row[0])]
 
     def count_people(self, *, containing: str = "") -> int:
         if containing:
-            row = self._database.row("SELECT count(*) FROM people WHERE instr(lower(name), lower(?))", (containing,))
+            count = "SELECT count(*) FROM people WHERE instr(lower(name), lower(?)) > 0"
+            row = self._database.row(count, (containing,))
         else:
             # Without looking at each name, this takes a twentieth of the time.
             row = self._database.row("SELECT count(*) FROM people")
@@ -181,16 +183,16 @@ class SqlitePeople:
                 self._marks.add(map(closed_folder, names), erased=erase)
             if erase:
                 delete_counter_examples_of(db, person)
-                delete_neighbours(db, person)
+                delete_neighbours(db, self._database.dialect, person)
             pictures = db.execute("DELETE FROM pictures WHERE person = ?", (person,)).rowcount
             append_person_audit(db, caller, "erase" if erase else "remove", person, pictures)
             if erase:
-                db.execute("INSERT OR IGNORE INTO erased_people VALUES (?)", (person_uid(db, person),))
+                db.execute(_ADD_ERASED, (person_uid(db, person),))
             delete_person(db, person)
         self._database.scrub()
         return Person(slug, name)
 
-    def _mark_pictures(self, db: sqlite3.Connection, person: int, also: Collection[str], erased: bool) -> None:
+    def _mark_pictures(self, db: Connection, person: int, also: Collection[str], erased: bool) -> None:
         """Mark all pictures of a person, and the pictures with the digests ``also``, as removed."""
         rows = db.execute("SELECT digest, counter FROM pictures WHERE person = ?", (person,)).fetchall()
         counter_examples = {digest for digest, counter in rows if counter}
@@ -198,7 +200,7 @@ class SqlitePeople:
         self._writer.mark_counter_examples(db, person, counter_examples)
 
 
-def _find_own_picture(db: sqlite3.Connection, slug: str, picture: str) -> str:
+def _find_own_picture(db: Connection, slug: str, picture: str) -> str:
     """Return the digest of a picture that shows the person. Raise UnknownPerson, or Conflict."""
     digest, is_counter = find_picture(db, slug, picture)
     if is_counter:
@@ -206,7 +208,7 @@ def _find_own_picture(db: sqlite3.Connection, slug: str, picture: str) -> str:
     return digest
 
 
-def _check_name_is_free(db: sqlite3.Connection, slug: str, person: int, name: str) -> None:
+def _check_name_is_free(db: Connection, slug: str, person: int, name: str) -> None:
     other = db.execute(
         "SELECT slug, name FROM people WHERE name_key = ? AND id != ?", (name_key(name), person)
     ).fetchone()

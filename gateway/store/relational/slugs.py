@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Callable
 
 from slugify import slugify
 
 from gateway.model.names import MAX_ID, RESERVED_IDS
+from gateway.store.relational.database import Connection
 
 MAX_STEM = 48
 """The number of characters of an id before its number."""
 
 
-def free_slug(db: sqlite3.Connection, name: str) -> str:
+def free_slug(db: Connection, name: str) -> str:
     """Return a free id in ASCII for a name in any script. A name without letters gets an id from its digest."""
     stem = slugify(name, separator="_", max_length=MAX_STEM) or hashlib.sha256(name.encode()).hexdigest()[:8]
     if stem not in RESERVED_IDS and not _is_taken(db, stem):
@@ -38,5 +38,5 @@ def _numbered(stem: str, number: int) -> str:
     return stem[: MAX_ID - len(suffix)].rstrip("_") + suffix
 
 
-def _is_taken(db: sqlite3.Connection, slug: str) -> bool:
+def _is_taken(db: Connection, slug: str) -> bool:
     return db.execute("SELECT 1 FROM people WHERE slug = ?", (slug,)).fetchone() is not None

@@ -1,10 +1,9 @@
-"""Sightings as rows of SQLite, and the checks of rows that may be damaged."""
+"""Sightings as rows, and the checks of rows that may be damaged."""
 
 from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar, cast, get_args
@@ -12,19 +11,19 @@ from typing import Any, TypeVar, cast, get_args
 from gateway.model import Box, Person, Quality
 from gateway.model.people import Likeness
 from gateway.model.sightings import OUTCOMES, EndReason, Outcome, Sighting
-from gateway.store.sqlite.database import Row
+from gateway.store.relational.database import Connection, Row
+from gateway.store.relational.dialect import Dialect
 
 REASONS: tuple[str, ...] = get_args(EndReason)
 
-# A column in SQLite may contain a value of any type. Text is read as bytes: one row with bytes that are not UTF-8 would
-# make the whole query fail.
-SELECT = """
-SELECT key, CAST(s.id AS BLOB), CAST(visit AS BLOB), CAST(camera AS BLOB), since, last, CAST(outcome AS BLOB),
-    CAST(slug AS BLOB), CAST(name AS BLOB), unknown, seen, score, threshold, frames, CAST(box AS BLOB), s.ignored,
-    ended, CAST(reason AS BLOB), CAST(frigate_event AS BLOB), CAST(zones AS BLOB)
+_SELECT = """
+SELECT key, {id}, {visit}, {camera}, since, last, {outcome}, {slug}, {name}, unknown, seen, score, threshold, frames,
+    {box}, s.ignored, ended, {reason}, {frigate_event}, {zones}
 FROM sightings s LEFT JOIN people p ON p.id = person
 """
-"""Selects the columns that ``read_sighting`` expects. The conditions, the order and the limit follow."""
+_TEXTS = {"id": "s.id"} | {
+    name: name for name in ("visit", "camera", "outcome", "slug", "name", "box", "reason", "frigate_event", "zones")
+}
 
 WRITE = """
 INSERT INTO sightings (id, visit, camera, since, last, outcome, person, unknown, seen, score, threshold, frames, box,
@@ -40,13 +39,18 @@ RETURNING key
 """
 
 _CANDIDATES = """
-SELECT sighting, CAST(slug AS BLOB), CAST(name AS BLOB), score, similarity
+SELECT sighting, {slug}, {name}, score, similarity
 FROM sighting_candidates JOIN people ON people.id = person WHERE sighting IN ({keys}) ORDER BY score DESC, slug
 """
 MAX_SQL_VALUES = 900
 """The values of one query: SQLite before 3.32 allows 999."""
 
 T = TypeVar("T", int, float)
+
+
+def select_sightings(dialect: Dialect) -> str:
+    """Return the query of the columns that ``read_sighting`` expects. Its conditions, order and limit follow."""
+    return _SELECT.format(**{name: dialect.as_bytes(column) for name, column in _TEXTS.items()})
 
 
 def to_row(sighting: Sighting, person: int | None) -> Row:
@@ -60,7 +64,7 @@ def to_row(sighting: Sighting, person: int | None) -> Row:
 
 
 def read_sighting(row: Row, candidates: Sequence[Row]) -> Sighting:
-    """Return the sighting of a row of SELECT, with candidates from ``read_candidates``.
+    """Return the sighting of a row of ``select_sightings``, with candidates from ``read_candidates``.
 
     Raise ValueError, TypeError or RecursionError if a row is damaged.
     """
@@ -89,13 +93,14 @@ def read_sighting(row: Row, candidates: Sequence[Row]) -> Sighting:
     )
 
 
-def read_candidates(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, list[Row]]:
+def read_candidates(db: Connection, dialect: Dialect, keys: Sequence[int]) -> dict[int, list[Row]]:
     """Return (slug, name, score, similarity) of the candidates of sightings, the best first, by the sightings' keys."""
     found: dict[int, list[Row]] = {}
+    texts = {name: dialect.as_bytes(name) for name in ("slug", "name")}
     for start in range(0, len(keys), MAX_SQL_VALUES):
         block = keys[start : start + MAX_SQL_VALUES]
         marks = ", ".join("?" * len(block))
-        for key, *candidate in db.execute(_CANDIDATES.format(keys=marks), block):
+        for key, *candidate in db.execute(_CANDIDATES.format(keys=marks, **texts), block):
             found.setdefault(key, []).append(tuple(candidate))
     return found
 
@@ -104,17 +109,17 @@ def write_quality(quality: Quality | None) -> str | None:
     return None if quality is None else json.dumps(asdict(quality))
 
 
-def read_quality(value: bytes | None) -> Quality | None:
+def read_quality(value: bytes | str | None) -> Quality | None:
     """Return the quality of a face. Raise ValueError, TypeError or RecursionError if it is damaged."""
     if value is None:
         return None
-    fields = json.loads(bytes(value))
+    fields = json.loads(value)
     if not all(each is None or isinstance(each, int | float) for each in fields.values()):
         raise ValueError("a number in it is damaged")
     return Quality(**fields)
 
 
-def move_sightings(db: sqlite3.Connection, person: int, into: int) -> list[int]:
+def move_sightings(db: Connection, person: int, into: int) -> list[int]:
     """Give the sightings of a person to another one, by their keys, within the transaction of the caller.
 
     Return the keys of the sightings.
@@ -122,21 +127,25 @@ def move_sightings(db: sqlite3.Connection, person: int, into: int) -> list[int]:
     moved = [key for (key,) in db.execute("SELECT key FROM sightings WHERE person = ?", (person,))]
     db.execute("UPDATE sightings SET person = ? WHERE person = ?", (into, person))
     db.execute("UPDATE moved_groups SET person = ? WHERE person = ?", (into, person))
-    db.execute("UPDATE OR IGNORE sighting_candidates SET person = ? WHERE person = ?", (into, person))
+    db.execute(
+        "UPDATE sighting_candidates SET person = ?2 WHERE person = ?1"
+        " AND sighting NOT IN (SELECT sighting FROM sighting_candidates WHERE person = ?2)",
+        (person, into),
+    )
     # A row that is left belongs to a sighting with both people as candidates, and would delete it with the person.
     db.execute("DELETE FROM sighting_candidates WHERE person = ?", (person,))
     return moved
 
 
-def _read_candidate(slug: bytes, name: bytes, score: object, similarity: object) -> Likeness:
+def _read_candidate(slug: bytes | str, name: bytes | str, score: object, similarity: object) -> Likeness:
     return Likeness(Person(_text(slug), _text(name)), _number(float, score), _number(float, similarity))
 
 
-def _text(value: bytes) -> str:
-    return bytes(value).decode()
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else bytes(value).decode()
 
 
-def _word(value: bytes, words: tuple[str, ...]) -> str:
+def _word(value: bytes | str, words: tuple[str, ...]) -> str:
     if (word := _text(value)) not in words:
         raise ValueError("a word in it is unknown")
     return word
@@ -152,18 +161,18 @@ def _optional(kind: type[T], value: object) -> T | None:
     return None if value is None else _number(kind, value)
 
 
-def _list(value: bytes) -> list[Any]:
-    found = json.loads(bytes(value))
+def _list(value: bytes | str) -> list[Any]:
+    found = json.loads(value)
     if not isinstance(found, list):
         raise ValueError("a list in it is damaged")
     return found
 
 
-def _box(value: bytes | None) -> Box | None:
+def _box(value: bytes | str | None) -> Box | None:
     return None if value is None else Box(*(_number(int, each) for each in _list(value)))
 
 
-def _texts(value: bytes) -> tuple[str, ...]:
+def _texts(value: bytes | str) -> tuple[str, ...]:
     found = _list(value)
     if not all(isinstance(each, str) for each in found):
         raise ValueError("a list in it is damaged")

@@ -5,9 +5,11 @@ A tilted or dark face may be too different from its person for any comparison. S
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+
+from gateway.store.relational.database import Connection
+from gateway.store.relational.dialect import Dialect
 
 NEIGHBOUR_S = 120.0
 """Time between the sighting of a person and one that may show the same person: the default of sightings.again_s."""
@@ -15,26 +17,28 @@ NEIGHBOUR_S = 120.0
 Interval = tuple[float, float]
 """The first and the last moment, in seconds since 1970."""
 
-# Damaged values are read too: a text or blob in place of a number counts as 0.
-_COLUMNS = "CAST(camera AS BLOB), CAST(since AS REAL), CAST(last AS REAL)"
-_OF_PERSON = f"""
-SELECT {_COLUMNS} FROM sightings WHERE person = ?1
+# Damaged values are read too: a text or bytes in place of a number counts as 0.
+_OF_PERSON = """
+SELECT {camera}, CAST(since AS DOUBLE PRECISION), CAST(last AS DOUBLE PRECISION) FROM sightings WHERE person = ?1
     OR key IN (SELECT sighting FROM sighting_candidates WHERE person = ?1)
-"""  # noqa: S608 (a constant of this module)
-_UNNAMED = f"SELECT key, {_COLUMNS} FROM sightings WHERE person IS NULL"  # noqa: S608 (a constant of this module)
+"""
+_UNNAMED = """
+SELECT key, {camera}, CAST(since AS DOUBLE PRECISION), CAST(last AS DOUBLE PRECISION) FROM sightings
+WHERE person IS NULL
+"""
 
 
-def delete_neighbours(db: sqlite3.Connection, person: int) -> None:
+def delete_neighbours(db: Connection, dialect: Dialect, person: int) -> None:
     """Delete the sightings without a name around those of the person with a key, within the caller's transaction."""
-    visits: dict[bytes, list[Interval]] = {}
-    for camera, since, last in db.execute(_OF_PERSON, (person,)):
+    camera_column = dialect.as_bytes("camera")
+    visits: dict[bytes | str, list[Interval]] = {}
+    for camera, since, last in db.execute(_OF_PERSON.format(camera=camera_column), (person,)):
         visits.setdefault(camera, []).append((since - NEIGHBOUR_S, last + NEIGHBOUR_S))
     if not visits:
         return
     joined = {camera: _join(intervals) for camera, intervals in visits.items()}
-    found = [
-        (key,) for key, camera, since, last in db.execute(_UNNAMED) if _touches(joined.get(camera, ()), since, last)
-    ]
+    unnamed = db.execute(_UNNAMED.format(camera=camera_column))
+    found = [(key,) for key, camera, since, last in unnamed if _touches(joined.get(camera, ()), since, last)]
     db.executemany("DELETE FROM sightings WHERE key = ?", found)
 
 

@@ -1,8 +1,6 @@
-"""The stored faces in SQLite."""
+"""The stored faces."""
 
 from __future__ import annotations
-
-import sqlite3
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,30 +8,28 @@ from numpy.typing import NDArray
 from gateway.model import Descriptor, Person
 from gateway.model.recipes import dimensions_of
 from gateway.store.records import PICTURE_ID_DIGITS, Changes, GallerySnapshot, StoredFace
+from gateway.store.relational.data_keys import DataKeys
+from gateway.store.relational.database import Connection, Database
+from gateway.store.relational.writes import bump_revision, find_picture, person_uid
 from gateway.store.snapshots import empty_snapshot, make_snapshot
-from gateway.store.sqlite.data_keys import DataKeys
-from gateway.store.sqlite.database import Database
-from gateway.store.sqlite.meta import read_meta
-from gateway.store.sqlite.store_errors import store_unusable_error
-from gateway.store.sqlite.writes import bump_revision, find_picture, person_uid
 
 _FACES = (
     "SELECT slug, name, uid, digest, descriptor FROM people p JOIN pictures ON person = p.id"
     " WHERE recipe = ? AND NOT counter {person} ORDER BY slug, digest"
 )
-# CROSS JOIN fixes the order of the tables: otherwise one changed person would make SQLite read everybody
+# With ``+`` SQLite does not search people by id. Otherwise one changed person could make SQLite read everybody.
 _CHANGED_FACES = """
-SELECT p.id, slug, name, uid, digest, descriptor, counter FROM people p INDEXED BY people_by_revision
-CROSS JOIN pictures ON person = p.id
-WHERE revision > ? AND revision <= ? AND recipe = ? ORDER BY p.id
+SELECT p.id, slug, name, uid, digest, descriptor, counter FROM people p JOIN pictures ON person = +p.id
+WHERE revision > ? AND revision <= ? AND recipe = ? ORDER BY +p.id
 """
+_REVISION = "SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'revision'"
 _UNDESCRIBABLE = """
 SELECT name, recipe, source FROM people p JOIN pictures ON person = p.id WHERE NOT counter
 AND p.id NOT IN (SELECT person FROM pictures WHERE NOT counter AND (recipe = ? OR chips IS NOT NULL)) ORDER BY name
 """
 
 
-class SqliteFaces:
+class RelationalFaces:
     """The faces in the table of pictures, as store.protocols.Faces describes them."""
 
     def __init__(self, database: Database, keys: DataKeys) -> None:
@@ -41,11 +37,13 @@ class SqliteFaces:
         self._keys = keys
 
     def revision(self) -> int:
-        return int(read_meta(self._database, "revision", int))
+        row = self._database.row(_REVISION)
+        assert row is not None
+        return int(row[0])
 
     def changes(self, since: int, recipe: str, max_people: int = 50_000) -> Changes:
         with self._database.reading() as db:
-            (end,) = db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()
+            (end,) = db.execute(_REVISION).fetchone()
             changed = db.execute(
                 "SELECT id, revision FROM people WHERE revision > ? ORDER BY revision LIMIT ?", (since, max_people)
             ).fetchall()
@@ -53,7 +51,7 @@ class SqliteFaces:
             try:
                 snapshot = self._read_snapshot(db, since, revision, recipe)
             except ValueError as error:
-                raise store_unusable_error(self._database.path, error) from None
+                raise self._database.unusable_error(error) from None
             removed = [key for (key,) in db.execute("SELECT person FROM gone WHERE revision > ?", (since,))]
         # A person without a picture of this recipe is removed from the gallery too.
         present = set(snapshot.keys.tolist())
@@ -121,7 +119,7 @@ class SqliteFaces:
                 )
                 bump_revision(db, person)
 
-    def _read_snapshot(self, db: sqlite3.Connection, since: int, to: int, recipe: str) -> GallerySnapshot:
+    def _read_snapshot(self, db: Connection, since: int, to: int, recipe: str) -> GallerySnapshot:
         """Return the people whose last change is after ``since``, up to ``to``. Raise ValueError for a damaged face."""
         rows = db.execute(_CHANGED_FACES, (since, to, recipe)).fetchall()
         if not rows:
