@@ -10,6 +10,9 @@ IN_PROCESSES := -n 3 --dist loadscope --no-loadscope-reorder
 # There is no wheel of schemathesis for Python 3.10: nothing is installed there, and its tests are skipped.
 SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --quiet --frozen --only-group schemathesis
 
+# The programs that check config/cluster. The environment is one of its own, because nothing else needs them.
+LINT_CONFIG := UV_PROJECT_ENVIRONMENT=.venvs/lint-config .venv/bin/uv sync --quiet --frozen --only-group lint-config
+
 .PHONY: help setup install install-service deb run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app container clean
 
 help: ## Print the targets
@@ -35,10 +38,11 @@ run: setup ## Run broker, gateway, REST and simulated cameras with real pictures
 test: setup ## Run the tests in three processes; ARGS goes to pytest, as ARGS="tests/people -x"
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) $(ARGS)
 
-test-all: setup ## Run these and the extra tests: a real Home Assistant, ESPHome, long runs, 1,000 cameras
+test-all: setup ## Run these and the extra tests: a real Home Assistant, ESPHome, PostgreSQL, long runs
 	@scripts/setup_homeassistant.sh
 	@scripts/setup_devices.sh
 	@$(SCHEMATHESIS)
+	@$(LINT_CONFIG)
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) -m "" $(ARGS)
 
 test-homeassistant: setup ## Run the tests of Home Assistant, with a real one if Python 3.13 is installed
