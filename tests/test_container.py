@@ -208,10 +208,11 @@ def test_broker_does_not_start_for_the_network_without_logins(tmp_path: Path, ad
     assert f"BROKER_ADDRESS={address} opens the broker to the network, which needs logins" in started.stderr
 
 
-def check_health(port: int, **variables: str) -> subprocess.CompletedProcess[str]:
+def check_health(port: int, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the health check as the container does, without the environment of the tests."""
     env = {"FACEGATE_REST__PORT": str(port), **variables}
-    return subprocess.run([sys.executable, "-I", HEALTHCHECK], env=env, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-I", str(HEALTHCHECK), *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def test_health_check_accepts_a_live_gateway() -> None:
@@ -246,6 +247,21 @@ def test_health_check_refuses_a_gateway_that_is_not_live() -> None:
         checked = check_health(server.server_port)
     assert checked.returncode == 1
     assert "is not live: HTTP Error 503" in checked.stderr
+
+
+def test_health_check_asks_whether_a_replica_is_ready() -> None:
+    class NotReady(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(HTTPStatus.SERVICE_UNAVAILABLE if self.path == "/readyz" else HTTPStatus.OK)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), NotReady) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        assert check_health(server.server_port).returncode == 0
+        checked = check_health(server.server_port, "readyz")
+        server.shutdown()
+    assert checked.returncode == 1
+    assert "is not ready: HTTP Error 503" in checked.stderr
 
 
 def test_health_check_refuses_a_gateway_that_does_not_answer() -> None:

@@ -1,4 +1,4 @@
-"""The health check of the container: the exit code is 0 if the gateway is live.
+"""The health check of the container: the exit code is 0 if the gateway is live, or with `readyz` if it is ready.
 
 It imports nothing of Facegate: that would cost a second of processor time on a Raspberry Pi, twice a minute.
 """
@@ -12,13 +12,15 @@ from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 TIMEOUT_S = 8
 DEFAULT_PORT = "5001"
+STATES = {"healthz": "live", "readyz": "ready"}
 
 
 def main() -> None:
-    """Ask the gateway in this container. Exit with a message if it is not live."""
+    """Ask the gateway in this container. Exit with a message if the answer is no."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else "healthz"
     # Only the variables of the image and of its user are known here, not the settings of a file.
     scheme = "https" if os.environ.get("FACEGATE_REST__TLS__CERT") else "http"
-    url = f"{scheme}://127.0.0.1:{os.environ.get('FACEGATE_REST__PORT', DEFAULT_PORT)}/healthz"
+    url = f"{scheme}://127.0.0.1:{os.environ.get('FACEGATE_REST__PORT', DEFAULT_PORT)}/{asked}"
     # The certificate is made for the names that clients use. This connection does not leave the container.
     anybody = ssl.create_default_context()
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
@@ -27,7 +29,7 @@ def main() -> None:
     try:
         opener.open(url, timeout=TIMEOUT_S).close()
     except OSError as error:
-        sys.exit(f"the gateway at {url} is not live: {error}")
+        sys.exit(f"the gateway at {url} is not {STATES.get(asked, asked)}: {error}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The examples for reverse proxies in config/, run by the real programs on a port of 127.0.0.1."""
+"""The examples for reverse proxies and load balancers in config/, run by the real programs on a port of 127.0.0.1."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,24 +24,28 @@ PROGRAMS_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 
 @dataclass(frozen=True)
 class Place:
-    """The folder, the port and the certificate of a proxy, and the port of the gateway behind it."""
+    """The folder, the port and the certificate of a proxy, and the ports of the gateways behind it."""
 
     folder: Path
     port: int
-    behind: int
+    behind: Sequence[int]
     made: MadeCertificate
 
+    def with_ports(self, example: str) -> str:
+        """Return an example with the ports of the test in place of the addresses of one gateway, or of replicas."""
+        for number, port in enumerate(self.behind, 1):
+            example = example.replace(f"replica{number}.example.org:5001", f"127.0.0.1:{port}")
+        return example.replace("127.0.0.1:5001", f"127.0.0.1:{self.behind[0]}")
 
-def write_nginx(place: Place) -> list[str]:
+
+def write_nginx(place: Place, example: str) -> list[str]:
     """Write the configuration of nginx, and return the arguments to start it."""
     folder = place.folder
     example = (
-        (ROOT / "config" / "nginx" / "facegate.conf")
-        .read_text()
+        place.with_ports(example)
         .replace("listen 443 ssl", f"listen 127.0.0.1:{place.port} ssl")
         .replace("/etc/letsencrypt/live/faces.example.org/fullchain.pem", str(place.made.cert))
         .replace("/etc/letsencrypt/live/faces.example.org/privkey.pem", str(place.made.key))
-        .replace("127.0.0.1:5001", f"127.0.0.1:{place.behind}")
     )
     names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "\n".join(f"{name}_temp_path {folder};" for name in names)
@@ -51,16 +55,11 @@ def write_nginx(place: Place) -> list[str]:
     return ["-c", str(conf), "-p", str(folder), "-e", str(folder / "log")]
 
 
-def write_caddy(place: Place) -> list[str]:
+def write_caddy(place: Place, example: str) -> list[str]:
     """Write the configuration of Caddy, and return the arguments to start it."""
-    example = (
-        (ROOT / "config" / "caddy" / "Caddyfile")
-        .read_text()
-        .replace(
-            f"\n{HOST} {{",
-            f"\n{HOST}:{place.port} {{\n\tbind 127.0.0.1\n\ttls {place.made.cert} {place.made.key}",
-        )
-        .replace("127.0.0.1:5001", f"127.0.0.1:{place.behind}")
+    example = place.with_ports(example).replace(
+        f"\n{HOST} {{",
+        f"\n{HOST}:{place.port} {{\n\tbind 127.0.0.1\n\ttls {place.made.cert} {place.made.key}",
     )
     conf = place.folder / "Caddyfile"
     # Caddy opens port 80 and a port for its administration otherwise.
@@ -68,7 +67,11 @@ def write_caddy(place: Place) -> list[str]:
     return ["run", "--adapter", "caddyfile", "--config", str(conf)]
 
 
-PROXIES = {"nginx": write_nginx, "caddy": write_caddy}
+PROXIES = {"nginx": (write_nginx, "nginx/facegate.conf"), "caddy": (write_caddy, "caddy/Caddyfile")}
+"""By the name of a program, the function that writes its configuration, and the example for one gateway."""
+
+BALANCERS = {"nginx": (write_nginx, "cluster/nginx.conf"), "caddy": (write_caddy, "cluster/Caddyfile")}
+"""The same with the example for three replicas."""
 
 
 class Front(requests.Session):
@@ -83,8 +86,8 @@ class Front(requests.Session):
 
 
 @contextmanager
-def proxy_running(name: str, folder: Path, behind: int) -> Iterator[Front]:
-    """Run the proxy with its example before a gateway on the port ``behind``, and give a client of it."""
+def proxy_running(name: str, folder: Path, *behind: int) -> Iterator[Front]:
+    """Run the proxy with its example before the gateways on the ports ``behind``, and give a client of it."""
     program = shutil.which(name, path=PROGRAMS_PATH)
     if program is None:
         pytest.skip(f"{name} is not installed")
@@ -93,7 +96,8 @@ def proxy_running(name: str, folder: Path, behind: int) -> Iterator[Front]:
     # Caddy stores its own files in the home folder.
     environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with log.open("w") as output:
-        arguments = PROXIES[name](place)
+        write, example = (BALANCERS if len(behind) > 1 else PROXIES)[name]
+        arguments = write(place, (ROOT / "config" / example).read_text())
         process = subprocess.Popen([program, *arguments], env=environment, stdout=output, stderr=output)
     try:
         wait_for(lambda: process.poll() is not None or accepts(place.port))

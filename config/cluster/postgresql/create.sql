@@ -1,0 +1,8 @@
+-- The user and the database of Facegate in PostgreSQL. The password is in a file that the user postgres can read:
+--   sudo -u postgres FACEGATE_PASSWORD_FILE=/path/to/file psql --file create.sql
+\set ON_ERROR_STOP on
+\set password `cat "$FACEGATE_PASSWORD_FILE"`
+-- No superuser: Facegate makes its schema and tables in its own database, and can read no other.
+CREATE ROLE facegate LOGIN PASSWORD :'password';
+CREATE DATABASE facegate OWNER facegate TEMPLATE template0 ENCODING 'UTF8';
+REVOKE ALL ON DATABASE facegate FROM PUBLIC;
