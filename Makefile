@@ -13,7 +13,7 @@ SCHEMATHESIS := UV_PROJECT_ENVIRONMENT=.venvs/schemathesis .venv/bin/uv sync --q
 # The programs that check config/cluster. The environment is one of its own, because nothing else needs them.
 LINT_CONFIG := UV_PROJECT_ENVIRONMENT=.venvs/lint-config .venv/bin/uv sync --quiet --frozen --only-group lint-config
 
-.PHONY: help setup install install-service deb run test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app container clean
+.PHONY: help setup install install-service deb run run-cluster test test-all test-homeassistant test-devices test-console quick quick-all check audit format bench faults hostile fuzz schemathesis soak home-assistant-app container clean
 
 help: ## Print the targets
 	@echo "Facegate: face recognition for cameras on MQTT, with a REST sidecar."
@@ -34,6 +34,9 @@ deb: ## Build a package for this release of Debian or Ubuntu, into dist
 
 run: setup ## Run broker, gateway, REST and simulated cameras with real pictures; ARGS="--for 30" stops after 30 s
 	@$(PYTHON_IN_VENV) -m device_sim.demo $(ARGS)
+
+run-cluster: setup ## Run three gateways with one PostgreSQL, and kill one again and again; ARGS="--for 60". Needs mosquitto
+	@$(PYTHON_IN_VENV) -m device_sim.cluster_demo $(ARGS)
 
 test: setup ## Run the tests in three processes; ARGS goes to pytest, as ARGS="tests/people -x"
 	@$(PYTHON_IN_VENV) -m pytest $(IN_PROCESSES) $(ARGS)
@@ -105,4 +108,4 @@ container: ## Build the container image with docker, podman or buildah; ARGS="--
 	@scripts/build_container.sh $(ARGS)
 
 clean: ## Remove the environments, the caches and the demo's data
-	rm -rf .venv .venv-tools.* .venvs .mypy_cache .ruff_cache .pytest_cache data/demo
+	rm -rf .venv .venv-tools.* .venvs .mypy_cache .ruff_cache .pytest_cache data/demo data/cluster-demo

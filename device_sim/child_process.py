@@ -69,6 +69,17 @@ class ChildProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """True between the start of the process and its end."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill the process immediately, as a power failure does. ``__enter__`` starts it again."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def check(self) -> None:
         """Raise ChildEnded with the last line of the log if the process has ended."""
         if self._process is None or self._process.poll() is None:

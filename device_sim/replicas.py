@@ -27,8 +27,8 @@ class ReplicaSettings:
     store_key: str
     other: Mapping[str, str]
 
-    def environment(self, data: Path, rest_port: int, store_url: str) -> dict[str, str]:
-        """Return the environment of a replica. ``data``: its own data folder."""
+    def environment(self, name: str, data: Path, rest_port: int, store_url: str) -> dict[str, str]:
+        """Return the environment of a replica. ``name``: its ``cluster.address``. ``data``: its own data folder."""
         return {
             "FACEGATE_DATA": str(data.resolve()),
             "FACEGATE_MQTT__HOST": "127.0.0.1",
@@ -42,6 +42,7 @@ class ReplicaSettings:
             # Nobody is imported from this folder: it does not exist.
             "FACEGATE_PEOPLE__FOLDER": str(data.resolve() / "known_faces"),
             "FACEGATE_CLUSTER__NAME": CLUSTER_NAME,
+            "FACEGATE_CLUSTER__ADDRESS": name,
             "FACEGATE_CLUSTER__LEASE_S": str(self.lease_s),
             "FACEGATE_HOMEASSISTANT__ENABLED": "false",
             **self.other,

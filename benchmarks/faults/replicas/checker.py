@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from benchmarks.faults.checker import differs, is_lost, token_of
 from benchmarks.faults.history import EFFECTS, History, Key, Sent
 from benchmarks.faults.replicas.people import tokens_in
-from benchmarks.faults.replicas.record import LeaderClaim, Record
+from benchmarks.faults.replicas.record import LeaderNews, Record
 
 REMOVALS = frozenset({"people/remove", "people/erase"})
 ADDITIONS = frozenset({"enroll", "people/add"})
@@ -52,7 +52,7 @@ def check_replicas(history: History, record: Record) -> ReplicaFindings:
         named=[*_named_in_answers(history), *_named_in_messages(history, record)],
         refused=list(_refused(history)),
         unnamed=list(_unnamed(history)),
-        leaders=list(two_leaders(record.claims)),
+        leaders=list(two_leaders(record.leaders)),
     )
 
 
@@ -154,22 +154,18 @@ def _names(token: str, document: object, verdict: str | None) -> bool:
     return token in tokens_in([verdict or json.dumps(document)])
 
 
-def two_leaders(claims: Iterable[LeaderClaim]) -> Iterator[str]:
-    """Yield a text for each moment at which two replicas led.
-
-    Two replicas with the same epoch never lead. And a replica that leads before and after another one, in the same
-    epoch, led at the same time as that one.
-    """
-    leading = sorted((each for each in claims if each.leads), key=lambda each: each.answered)
-    holders: dict[int, str] = {}
-    for claim in leading:
-        if holders.setdefault(claim.epoch, claim.replica) != claim.replica:
-            yield f"{claim.replica} and {holders[claim.epoch]} lead in epoch {claim.epoch}"
-    spans: dict[int, tuple[float, float]] = {}
-    for claim in leading:
-        begun, _ = spans.get(claim.epoch, (claim.answered, 0.0))
-        spans[claim.epoch] = begun, claim.asked
-    for epoch, (begun, ended) in spans.items():
-        for other in leading:
-            if other.epoch != epoch and other.asked > begun and other.answered < ended:
-                yield f"{other.replica} and {holders[epoch]} lead at the same time, in epochs {other.epoch} and {epoch}"
+def two_leaders(news: Iterable[LeaderNews]) -> Iterator[str]:
+    """Yield a text for each time in which two replicas said that they lead, if it was longer than DELIVERY_S."""
+    leading: dict[str, float] = {}
+    both, end = "", 0.0
+    for each in news:
+        end = each.at
+        if len(leading) > 1 and end > max(leading.values()) + DELIVERY_S and both != (now := " and ".join(leading)):
+            both = now
+            yield f"{both} lead at the same time, from {max(leading.values()):.1f} to {end:.1f}"
+        if each.leads:
+            leading.setdefault(each.replica, each.at)
+        else:
+            leading.pop(each.replica, None)
+    if len(leading) > 1:
+        yield f"{' and '.join(leading)} lead at the end"

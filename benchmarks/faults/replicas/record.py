@@ -26,14 +26,12 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaderClaim:
-    """The answer of a replica to the question whether it is the leader: asked, and answered at these times."""
+class LeaderNews:
+    """A message of a replica that it leads, or that it does not."""
 
     replica: str
-    asked: float
-    answered: float
+    at: float
     leads: bool
-    epoch: int
 
 
 @dataclass
@@ -42,7 +40,7 @@ class Record:
 
     namings: list[Naming] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
-    claims: list[LeaderClaim] = field(default_factory=list)
+    leaders: list[LeaderNews] = field(default_factory=list)
     frames: int = 0
     results: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -51,9 +49,9 @@ class Record:
         with self._lock:
             self.namings.append(naming)
 
-    def record_claim(self, claim: LeaderClaim) -> None:
+    def record_leader(self, news: LeaderNews) -> None:
         with self._lock:
-            self.claims.append(claim)
+            self.leaders.append(news)
 
     def record_frame(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,16 +15,19 @@ from benchmarks.faults.figures import MAX_EXAMPLES, PERCENTILES, in_ms, latencie
 from benchmarks.faults.fleet import Fleet
 from benchmarks.faults.history import EFFECTS, History
 from benchmarks.faults.kills import every
+from benchmarks.faults.load import BASE
 from benchmarks.faults.replicas.checker import REMOVALS, ReplicaFindings, check_replicas
 from benchmarks.faults.replicas.live import LiveCameras
 from benchmarks.faults.replicas.load import ReplicaLoad
 from benchmarks.faults.replicas.people import People
-from benchmarks.faults.replicas.record import Record
+from benchmarks.faults.replicas.record import LeaderNews, Record
 from benchmarks.faults.replicas.rest_users import RestUsers
 from benchmarks.faults.replicas.retained import wait_until_right
 from benchmarks.faults.replicas.site import Site
 from benchmarks.faults.replicas.site_faults import SiteFaults
 from benchmarks.faults.store_reader import StoreReader
+from device_sim.cluster_state import ClusterListener, ReplicaState
+from device_sim.connection import Broker
 
 WARM_UP_S = 5.0
 CAMERAS, LIVE_CAMERAS, REST_USERS = 8, 8, 4
@@ -59,7 +63,12 @@ def run_replicas(
         site.start()
         fleet = Fleet(site.port, ReplicaLoad(people), history, rng, cameras=CAMERAS, repeats=True, rest=REQUEST_PAUSE_S)
         live = LiveCameras(site.port, people, record, random.Random(seed + 3), cameras=LIVE_CAMERAS)
-        with fleet, live, StoreReader(site, history) as store_reader:
+
+        def note_leader(state: ReplicaState) -> None:
+            record.record_leader(LeaderNews(state.replica, state.at, state.is_online and state.leads))
+
+        listener = ClusterListener(Broker(port=site.port), BASE, note_leader)
+        with fleet, live, listener, StoreReader(site, history) as store_reader:
             begun = time.monotonic()
             with RestUsers(site, people, history, random.Random(seed + 4), users=REST_USERS):
                 fleet.run(lambda: time.monotonic() > begun + WARM_UP_S)
@@ -70,7 +79,7 @@ def run_replicas(
                         report(f"{len(history.requests)} requests; broken: {history.faults_by_name()}")
                     return time.monotonic() > faults_begun + seconds
 
-                with SiteFaults(site, history, record, random.Random(seed + 5)):
+                with SiteFaults(site, listener, history, record, random.Random(seed + 5)):
                     fleet.run(over)
                 took = time.monotonic() - faults_begun
                 site.wait_ready(DRAIN_S)
@@ -129,12 +138,17 @@ def figures(
         "repeats": sum(len(each.sent) - 1 for each in requests),
         "live_frames": record.frames,
         "live_results": record.results,
-        "leader_answers": len(record.claims),
-        "leader_epochs": len({each.epoch for each in record.claims}),
+        "leader_changes": count_changes(record),
         "latency_ms": {name: in_ms(percentile(waited, percent)) for name, percent in PERCENTILES.items()},
         "examples": {name: [str(each) for each in found[:MAX_EXAMPLES]] for name, found in examples.items() if found},
         "in_limits": is_in_limits(faults, moves["p95"], seconds),
     }
+
+
+def count_changes(record: Record) -> int:
+    """Return how often another replica became the leader."""
+    leaders = [each.replica for each in record.leaders if each.leads]
+    return sum(one != other for one, other in pairwise(leaders))
 
 
 def is_in_limits(faults: Mapping[str, int], moved_p95: float | None, seconds: float) -> bool:

@@ -48,7 +48,7 @@ class Replica:
         self.end_expected = False
         self.start_at = 0.0
         self._log = folder / f"{self.name}.log"
-        environment = settings.environment(folder / self.name, self.rest_port, store_url)
+        environment = settings.environment(self.name, folder / self.name, self.rest_port, store_url)
         command = simulated_gateway_command(picture_ms, os.devnull)
         self.process = Process(command, log=self._log, folder=ROOT, environment=environment)
 

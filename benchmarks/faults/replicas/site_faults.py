@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable
 
 from benchmarks.faults.history import History
-from benchmarks.faults.replicas.cluster_state import cameras_of, read_state
-from benchmarks.faults.replicas.record import LeaderClaim, Record
+from benchmarks.faults.replicas.record import Record
 from benchmarks.faults.replicas.site import Replica, Site
+from device_sim.cluster_state import ClusterListener
 
 REPLICA_KILL_INTERVAL_S = (9.0, 14.0)
 STORE_KILL_INTERVAL_S = (40.0, 52.0)
@@ -19,23 +18,22 @@ FIRST_STORE_KILL_S, FIRST_PARTITION_S = (8.0, 12.0), (14.0, 18.0)
 """Times of the first ones, so that a short run has them too."""
 PARTITION_LEASES = (0.5, 2.5)
 """Durations of partitions, in leases: shorter than one lease, and longer, in turn."""
-WATCH_INTERVAL_S = 0.5
 
 
 class SiteFaults:
-    """Threads that cause the faults and watch the leader, until the context ends."""
+    """Threads that cause the faults, until the context ends. ``listener``: knows the owners of the cameras."""
 
-    def __init__(self, site: Site, history: History, record: Record, rng: random.Random) -> None:
+    def __init__(
+        self, site: Site, listener: ClusterListener, history: History, record: Record, rng: random.Random
+    ) -> None:
         self._site = site
+        self._listener = listener
         self._history = history
         self._record = record
         self._closing = threading.Event()
         tasks: list[Callable[[random.Random], None]] = [self._kill_replicas, self._kill_store, self._partition]
         own = [random.Random(rng.getrandbits(64)) for _ in tasks]
-        self._threads = [
-            *(threading.Thread(target=task, args=(each,)) for task, each in zip(tasks, own, strict=True)),
-            *(threading.Thread(target=self._watch, args=(replica,)) for replica in site.replicas),
-        ]
+        self._threads = [threading.Thread(target=task, args=(each,)) for task, each in zip(tasks, own, strict=True)]
 
     def __enter__(self) -> SiteFaults:
         for thread in self._threads:
@@ -55,7 +53,8 @@ class SiteFaults:
                 self._kill(rng.choice(ready), family=rng.random() < 0.5)
 
     def _kill(self, replica: Replica, *, family: bool) -> None:
-        cameras = cameras_of(replica)
+        state = self._listener.state_at(replica.name)
+        cameras = state.cameras if state is not None else frozenset()
         killed = self._site.kill_replica(replica, family=family)
         self._record.expect_moves(cameras, killed)
 
@@ -78,11 +77,3 @@ class SiteFaults:
             proxy.stall()
             self._closing.wait(leases * self._site.lease_s)
             proxy.mend()
-
-    def _watch(self, replica: Replica) -> None:
-        """Ask a replica again and again whether it is the leader."""
-        while not self._closing.wait(WATCH_INTERVAL_S):
-            asked = time.monotonic()
-            if (state := read_state(replica)) is not None:
-                claim = LeaderClaim(state.replica, asked, time.monotonic(), state.leads, state.epoch)
-                self._record.record_claim(claim)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.faults.history import Answer, Effect, History, Key, Sent
 from benchmarks.faults.replicas.checker import DELIVERY_S, ReplicaFindings, check_replicas, two_leaders
-from benchmarks.faults.replicas.record import LeaderClaim, Naming, Record
+from benchmarks.faults.replicas.record import LeaderNews, Naming, Record
 from benchmarks.faults.replicas.retained import find_wrong
 from benchmarks.faults.replicas.run import figures, is_in_limits
 
@@ -152,21 +152,20 @@ def test_right_request_that_is_refused_is_found() -> None:
     assert found(history) == {"refused": 1}
 
 
-def leads(replica: str, asked: float, epoch: int) -> LeaderClaim:
-    return LeaderClaim(replica, asked, asked + 0.1, leads=True, epoch=epoch)
+def news(*messages: tuple[str, float, bool]) -> list[LeaderNews]:
+    return [LeaderNews(*message) for message in messages]
 
 
 def test_leaders_one_after_the_other_are_right() -> None:
-    claims = [leads("a", 1, 1), leads("a", 2, 1), leads("b", 3, 2), leads("a", 4, 3)]
-    other = LeaderClaim("b", 1.5, 1.6, leads=False, epoch=1)
-    assert list(two_leaders([*claims, other])) == []
+    assert list(two_leaders(news(("a", 1, True), ("b", 1, False), ("a", 5, False), ("b", 6, True)))) == []
+    # The messages of two replicas come over two connections, in any order.
+    assert list(two_leaders(news(("a", 1, True), ("b", 6.0, True), ("a", 6.5, False), ("a", 9, False)))) == []
 
 
 def test_two_leaders_are_found() -> None:
-    assert list(two_leaders([leads("a", 1, 1), leads("b", 2, 1)])) == ["b and a lead in epoch 1"]
-    assert list(two_leaders([leads("a", 1, 1), leads("b", 2, 2), leads("a", 3, 1)])) == [
-        "b and a lead at the same time, in epochs 2 and 1"
-    ]
+    both = news(("a", 1, True), ("b", 3, True), ("c", 4.5, False), ("c", 5, False), ("a", 6, False))
+    assert list(two_leaders(both)) == ["a and b lead at the same time, from 3.0 to 4.5"]
+    assert list(two_leaders(both[:2])) == ["a and b lead at the end"]
 
 
 def test_wait_of_a_camera_ends_with_a_frame_that_was_sent_after_the_kill() -> None:
