@@ -39,3 +39,15 @@ def test_thread_can_be_started_again_after_a_stop() -> None:
         assert called.wait(WAIT_S)
         thread.stop()
     assert not any(each.name == "tests" for each in threading.enumerate())
+
+
+def test_thread_that_is_woken_calls_now_and_once_more_after_the_call() -> None:
+    calls = threading.Semaphore(0)
+    thread = PeriodicThread("tests", 3600.0, calls.release, "nothing was done")
+    thread.start()
+    for _ in range(3):
+        thread.wake()
+        assert calls.acquire(timeout=WAIT_S)
+    thread.stop()
+    # A stop ends the pause without a call.
+    assert not calls.acquire(blocking=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.store.limits import SightingLimits
@@ -67,6 +68,12 @@ class Store(Protocol):
 
     def sightings(self, recipe: str, limits: SightingLimits | None = None) -> Sightings:
         """Return the history of sightings, with descriptors of one recipe. ``limits``: the default ones if None."""
+
+    def listen(self, wake: Callable[[], object]) -> Callable[[], None]:
+        """Call ``wake`` soon after each change of people by another process. Return the function that ends this.
+
+        A store may be unable to know of changes, and some changes may be missed.
+        """
 
     def close(self) -> None:
         """Close the database."""

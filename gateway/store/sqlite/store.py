@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.errors import GatewayError
@@ -93,6 +94,10 @@ class SqliteStore:
     def sightings(self, recipe: str, limits: SightingLimits | None = None) -> RelationalSightings:
         """Return the history of sightings, with descriptors of one recipe."""
         return RelationalSightings(self.database, self._keys, recipe, limits or SightingLimits())
+
+    def listen(self, wake: Callable[[], object]) -> Callable[[], None]:
+        """Never call ``wake``: SQLite announces nothing. Return a function that does nothing."""
+        return lambda: None
 
     def close(self) -> None:
         """Close the file."""
