@@ -18,6 +18,7 @@ from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.integrations.picture_sources import PictureSources
 from gateway.live.announcer import Announcers
+from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.switch_events import ALL_CAMERAS_DETAIL, record_switches
 from gateway.live.switches import Switches
 from gateway.live.unfollowed import UnfollowedCameras
@@ -113,6 +114,7 @@ class Gateway:
             self.journal,
             self.metrics,
             known_cameras,
+            OwnedCameras(),
         )
         self.live = build_live(settings, parts) if settings.live.enabled else None
         notes = LiveNotes(self.people.store, self.people.sightings, self.live or self.unfollowed)

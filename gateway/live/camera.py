@@ -10,7 +10,8 @@ from statistics import median
 from gateway.live.moment import Moment
 from gateway.live.open_sighting import OpenSighting
 from gateway.live.tracks import MIN_OVERLAP, Track, overlap
-from gateway.model import Box, FoundFace, Judgement
+from gateway.live.visits import new_id
+from gateway.model import Box, FoundFace, Judgement, Request
 from gateway.model.sightings import Sighting
 
 GONE_INTERVALS = 2.5
@@ -152,3 +153,18 @@ def _visible(track: Track[OpenSighting]) -> Sighting:
     if not track.in_doubt:
         return now
     return replace(now, outcome="undecided", person=None, unknown=None, score=None, candidates=())
+
+
+def new_sighting(camera: str, request: Request, face: FoundFace) -> Sighting:
+    """Return the sighting that begins with a face in a frame."""
+    key, now = new_id(), request.origin.timestamp
+    return Sighting(
+        id=key,
+        visit=key,
+        camera=camera,
+        since=now,
+        last_seen=now,
+        box=face.box,
+        frigate_event=request.frigate_event,
+        zones=request.zones,
+    )

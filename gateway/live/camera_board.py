@@ -86,10 +86,14 @@ class CameraBoard:
 
     def forget(self, name: str) -> None:
         """Withdraw everything about a camera, also if only an earlier run has announced it."""
+        self.release(name)
+        self._announcer.remove_camera(name)
+
+    def release(self, name: str) -> None:
+        """Announce a camera no more, since another replica does."""
         self._last.pop(name, None)
         self._alive.pop(name, None)
         self._announced.pop(name, None)
-        self._announcer.remove_camera(name)
 
     def _is_announced(self, name: str, moment: Moment) -> bool:
         """Return whether the last announcement of a camera is still good enough."""

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.live.book import SightingBook
-from gateway.live.camera import Camera, FollowedFace
+from gateway.live.camera import Camera, FollowedFace, new_sighting
 from gateway.live.camera_board import CameraBoard
 from gateway.live.moment import Moment, moment_of
 from gateway.live.open_sighting import OpenSighting
+from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.presence import PresenceBoard
 from gateway.live.switches import Switches
 from gateway.live.tracks import Follower, SeenFace, Track
-from gateway.live.visits import new_id
 from gateway.model import Analysis, FoundFace, Request
 from gateway.model.sightings import EndReason, Sighting
 from gateway.service.face_judge import FaceJudge
@@ -44,6 +44,7 @@ class LiveCameras:
         switches: Switches,
         board: CameraBoard,
         rules: CameraRules,
+        owned: OwnedCameras,
     ) -> None:
         self._book = book
         self._presence = presence
@@ -51,6 +52,7 @@ class LiveCameras:
         self._switches = switches
         self._board = board
         self._rules = rules
+        self._owned = owned
         self._follower = Follower[OpenSighting](judge.decades, lambda sighting: sighting.person is not None)
         # In the order of the last frames, so that the first camera is the one that was silent for longest.
         self._cameras: dict[str, Camera] = {}
@@ -69,7 +71,7 @@ class LiveCameras:
         """Add a frame. Return its faces and those that stand still, or None for a frame that changes nothing."""
         moment, name = moment_of(request), request.origin.camera
         assert name is not None
-        if not self._switches.is_followed(name):
+        if not (self._owned.owns(name) and self._switches.is_followed(name)):
             return None
         camera = self._camera(name, moment)
         if not camera.accept(request.pictures[0], moment):
@@ -104,6 +106,9 @@ class LiveCameras:
 
     def announce_refused(self, name: str, moment: Moment) -> None:
         """Announce a camera whose frame was refused since it is off, while there is room for it."""
+        # Another replica announces the cameras that it owns.
+        if not self._owned.owns(name):
+            return
         # Any topic can name a camera.
         if self._board.knows(name) or len(self._board) < self._rules.most_cameras:
             self._board.announce(name, moment)
@@ -122,6 +127,17 @@ class LiveCameras:
         self._cameras.pop(name, None)
         self._board.forget(name)
         self._presence.remove_camera(name)
+
+    @property
+    def owned(self) -> frozenset[str] | None:
+        """The names of the cameras that this gateway follows; None for all cameras."""
+        return self._owned.names
+
+    def release(self, name: str) -> None:
+        """Leave a camera to another replica, as it is in the journal. Nothing about it is withdrawn."""
+        self._cameras.pop(name, None)
+        self._board.release(name)
+        self._presence.release_camera(name)
 
     def drop_sighting(self, sighting: OpenSighting, moment: Moment) -> None:
         """End the tracks of a sighting."""
@@ -174,7 +190,7 @@ class LiveCameras:
         if seen.usable:
             sighting = self._book.open.find_return(camera.name, face, camera.followed(moment))
         if sighting is None:
-            sighting = self._book.begin(_new_sighting(camera.name, request, face), moment)
+            sighting = self._book.begin(new_sighting(camera.name, request, face), moment)
         self._tracks += 1
         track = Track(f"t{self._tracks}", sighting, face.box, moment.monotonic, moment.monotonic)
         track.see(seen, moment.monotonic, "agrees" if seen.descriptor is not None else "overlaps")
@@ -231,17 +247,3 @@ class LiveCameras:
 
     def _reason(self, name: str, moment: Moment) -> EndReason:
         return "left" if self._board.is_connected(name, moment) else "camera_lost"
-
-
-def _new_sighting(camera: str, request: Request, face: FoundFace) -> Sighting:
-    key, now = new_id(), request.origin.timestamp
-    return Sighting(
-        id=key,
-        visit=key,
-        camera=camera,
-        since=now,
-        last_seen=now,
-        box=face.box,
-        frigate_event=request.frigate_event,
-        zones=request.zones,
-    )

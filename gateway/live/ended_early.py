@@ -52,6 +52,10 @@ class EndedEarly:
         """Forget the sightings of a person who was removed."""
         self._ended = [each for each in self._ended if each.evidence.person != slug]
 
+    def forget_camera(self, camera: str) -> None:
+        """Forget the sightings of a camera that another replica follows."""
+        self._ended = [each for each in self._ended if each.now.camera != camera]
+
     def expire(self, moment: float) -> None:
         """Forget the sightings without a face for ``again_s``. ``moment``: monotonic seconds."""
         self._ended = [each for each in self._ended if moment <= each.last + self._again_s]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gateway.errors import GatewayError
 from gateway.live.moment import Moment
@@ -35,9 +35,10 @@ class History:
         }
         self.last_frames: Mapping[str, float] = {each.camera: each.last_seen for each in recent}
 
-    def open_sightings(self, moment: Moment) -> list[OpenSighting]:
-        """Return the sightings that were open when the gateway ended."""
-        return [restored_sighting(record, moment) for record in self._open]
+    def open_sightings(self, moment: Moment, cameras: Collection[str] | None = None) -> list[OpenSighting]:
+        """Return the sightings that were open when the gateway ended. ``cameras``: only those on these cameras."""
+        found = [each for each in self._open if cameras is None or each.sighting.camera in cameras]
+        return [restored_sighting(record, moment) for record in found]
 
 
 def _tidy(store: Sightings) -> None:

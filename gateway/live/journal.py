@@ -57,6 +57,8 @@ class Journal:
         # The people who were removed since the last write began: it may fail, and be repeated.
         self._forgotten: set[str] = set()
         self._deleted: set[str] = set()
+        # The cameras that another replica follows now.
+        self._released: set[str] = set()
 
     def add(self, sighting: OpenSighting) -> None:
         """Note that a sighting changed. ``flush`` writes it."""
@@ -73,8 +75,25 @@ class Journal:
 
     def forget_camera(self, name: str) -> None:
         """Delete the sightings of a camera."""
-        self._waiting = {key: each for key, each in self._waiting.items() if each.sighting.camera != name}
+        self._waiting = _without_cameras(self._waiting, {name})
         self.run(lambda: self._store.forget_camera(name))
+
+    def release_cameras(self, names: Collection[str], *, write: bool) -> Future[None]:
+        """Leave cameras to another replica. Return a future that is done when nothing of them is written any more.
+
+        ``write``: write the records that wait. Otherwise they are dropped: the other replica may have newer ones.
+        """
+        self._released.update(names)
+        if write:
+            self._write = None
+            self.flush()
+        else:
+            self._waiting = _without_cameras(self._waiting, self._released)
+        return self.run(lambda: None)
+
+    def take_cameras(self, names: Collection[str]) -> None:
+        """Write the records of cameras again that were left to another replica before."""
+        self._released.difference_update(names)
 
     def flush(self) -> None:
         """Write all waiting records, in the other thread. A store that is busy gets them later, together."""
@@ -123,6 +142,7 @@ class Journal:
         # Somebody who is enrolled under the same name now must not get them.
         for slug in forgotten:
             records = _without_person(records, slug)
+        records = _without_cameras(records, self._released)
         newer = {key: each.after(records[key]) if key in records else each for key, each in self._waiting.items()}
         self._waiting = {**records, **newer}
         self._drop_oldest()
@@ -150,6 +170,10 @@ class Journal:
 
 def _without_person(records: Mapping[str, SightingRecord], slug: str) -> dict[str, SightingRecord]:
     return {key: each for key, each in records.items() if not shows(each.sighting, slug)}
+
+
+def _without_cameras(records: Mapping[str, SightingRecord], cameras: Collection[str]) -> dict[str, SightingRecord]:
+    return {key: each for key, each in records.items() if each.sighting.camera not in cameras}
 
 
 def _run(step: Callable[[], None]) -> None:

@@ -44,6 +44,14 @@ class PresenceBoard:
     def remove_camera(self, camera: str) -> None:
         self._cameras.pop(camera, None)
 
+    def release_camera(self, camera: str) -> None:
+        """Announce the people on a camera no more, since another replica does."""
+        self._cameras.pop(camera, None)
+        for slug, cameras in list(self._present.items()):
+            cameras.pop(camera, None)
+            if not cameras:
+                del self._present[slug]
+
     def add_person(self, presence: PersonPresence) -> None:
         """Announce a person who was not known, or has another name."""
         self._people[presence.person.slug] = presence

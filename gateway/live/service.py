@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -125,23 +125,23 @@ class LiveService:
 
     def cameras(self) -> list[CameraState]:
         """Return the states of all cameras that are known."""
-        return self._call(lambda: self._state.camera_states(self._clock()))
+        return self.call(lambda: self._state.camera_states(self._clock()))
 
     def presences(self) -> list[Presence]:
         """Return the presence on each camera that is known."""
-        return self._call(self._state.presences)
+        return self.call(self._state.presences)
 
     def person_presences(self) -> list[PersonPresence]:
         """Return where each enrolled person is, or was last."""
-        return self._call(self._state.person_presences)
+        return self.call(self._state.person_presences)
 
     def camera_reports(self) -> Mapping[str, CameraReport]:
         """Return what the last frames of each camera showed, if frames of it came."""
-        return self._call(lambda: self._state.reports.reports(self._clock()))
+        return self.call(lambda: self._state.reports.reports(self._clock()))
 
     def last_frame(self, camera: str) -> LastFrame | None:
         """Return the last frame of a camera, if it is still in memory."""
-        return self._call(lambda: self._state.reports.last_frame(camera))
+        return self.call(lambda: self._state.reports.last_frame(camera))
 
     def correct(self, sighting: Sighting, event_type: EventType, previous: Person | None) -> None:
         """Note and announce that a user corrected a sighting (``not_them``, ``confirmed``), which may have ended.
@@ -155,7 +155,7 @@ class LiveService:
         # Before the start, the state of everything is still to be read.
         if self._thread.is_alive() and not self._stopping.is_set():
             try:
-                self._call(lambda: None)
+                self.call(lambda: None)
             # The change itself is made, and its caller must learn that.
             except FutureTimeout:
                 log.error("the live cameras have not learned of a change of people within %g s", CALL_TIMEOUT_S)
@@ -172,7 +172,14 @@ class LiveService:
         """Let the thread of the live cameras call a function."""
         self._tasks.put(task)
 
-    def _call(self, function: Callable[[], T]) -> T:
+    def forget_frames(self, cameras: Iterable[str]) -> None:
+        """Forget what the last frames of these cameras showed: another replica follows them now."""
+        for camera in cameras:
+            self._frames.forget(camera)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Let the thread of the live cameras call a function, and return the result. Raise its exception."""
+
         def call() -> T:
             # An erasure holds from its answer on, and the next tick may come later.
             self._state.follow_people(self._clock())

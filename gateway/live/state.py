@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 
 from gateway.live.announcer import Announcer
@@ -12,23 +12,18 @@ from gateway.live.camera_reports import CameraReports
 from gateway.live.cameras import LiveCameras
 from gateway.live.events import make_event
 from gateway.live.history import History
-from gateway.live.journal import Journal, StoredChange
+from gateway.live.journal import Journal
 from gateway.live.moment import Moment, moment_of
 from gateway.live.open_sighting import OpenSighting, shows
 from gateway.live.people import KnownPeople
 from gateway.live.presence import PresenceBoard
+from gateway.live.stored_changes import StoredChanges
 from gateway.live.switches import Switches
 from gateway.model import Person, Request
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 
 RETRY_SAVE_S = 1.0
 """Time after which it is tried again to store the switches, if the store could not."""
-
-READ_CHANGES_INTERVAL_S = 2.0
-"""Time between two looks at what users changed in the sightings of strangers."""
-
-NAMING_S = 10.0
-"""Time after a change of a person in which the sightings of an unknown group may get the name."""
 
 
 class LiveState:
@@ -54,36 +49,56 @@ class LiveState:
         self._switches = switches
         self._announcer = announcer
         self.reports = CameraReports()
-        self._changes_read_at = float("-inf")
-        # The people who may have got sightings, each with the end of the time in which it is looked for them.
-        self._changed_people: dict[str, float] = {}
-        self._places_read_at = float("-inf")
+        self._stored = StoredChanges(cameras, book, presence, journal, people, self.follow_people)
         self._save: Future[None] | None = None
         self._save_began_at = float("-inf")
 
     def start(self, history: History, moment: Moment) -> None:
         """Continue the sightings of the last run, and announce everything."""
         self._announcer.announce_switch(self._switches.all_on)
-        for sighting in history.open_sightings(moment):
+        self._continue_cameras(history, moment, self.cameras.owned)
+
+    def _continue_cameras(self, history: History, moment: Moment, cameras: Collection[str] | None) -> None:
+        """Continue the sightings in the store, and announce what is known. ``cameras``: only that of these cameras."""
+        for sighting in history.open_sightings(moment, cameras):
             self._book.restore(sighting)
         open_on = {sighting.now.camera for sighting in self._book.open}
         switched_off = self.cameras.find_known(self._switches.switched_off)
         # The people come first: what a camera saw last names nobody who was removed.
         self.follow_people(moment, history.people)
         # Any client of the broker can switch off a camera that does not exist: these come last.
-        for name in dict.fromkeys([*sorted({*open_on, *history.last_frames}), *sorted(switched_off)]):
+        names = dict.fromkeys([*sorted({*open_on, *history.last_frames}), *sorted(switched_off)])
+        for name in names if cameras is None else [each for each in names if each in cameras]:
             last = history.present.get(name)
             known = last if last is not None and self._people.knows(last.person) else None
             self.cameras.add_known(name, known, history.last_frames.get(name), moment)
         for name in sorted(open_on):
             self._end_disabled(name, moment)
 
+    def take_cameras(self, names: Collection[str], history: History, moment: Moment) -> None:
+        """Follow cameras that another replica followed, or none."""
+        self._journal.take_cameras(names)
+        self._continue_cameras(history, moment, names)
+
+    def release_cameras(self, names: Collection[str], *, write: bool) -> Future[None]:
+        """Leave cameras to another replica. Return a future that is done when the store has their sightings.
+
+        ``write``: this replica may still write them.
+        """
+        for name in sorted(names):
+            for sighting in self._book.open.on_camera(name):
+                self._journal.add(sighting)
+                self._book.open.remove(sighting)
+            self._book.ended_early.forget_camera(name)
+            self.cameras.release(name)
+            self.reports.forget(name)
+        return self._journal.release_cameras(names, write=write)
+
     def tick(self, moment: Moment) -> None:
         """End what is over, and write what has changed. Called several times a second."""
         self.follow_people(moment)
         self.cameras.tick(moment)
-        self._read_changes(moment)
-        self._read_places(moment)
+        self._stored.read(moment)
         if moment.monotonic >= self._save_began_at + RETRY_SAVE_S:
             self._save_switches(moment)
         self._forget_deleted()
@@ -144,7 +159,7 @@ class LiveState:
         changed = self._people.take_changed()
         # At the start the last sightings are known.
         if last is None:
-            self._changed_people.update(dict.fromkeys(changed, moment.monotonic + NAMING_S))
+            self._stored.watch_people(changed, moment)
         for slug in removed:
             self.forget_person(slug, moment)
         if removed:
@@ -177,36 +192,6 @@ class LiveState:
         if not self._switches.is_saved and (self._save is None or self._save.done()):
             self._save_began_at = moment.monotonic
             self._save = self._journal.run(self._switches.save)
-
-    def _read_changes(self, moment: Moment) -> None:
-        """Learn now and then which strangers a user has named or ignored meanwhile."""
-        if moment.monotonic < self._changes_read_at + READ_CHANGES_INTERVAL_S:
-            return
-        strangers = {each.now.id: each.now.unknown for each in self._book.open if each.now.unknown is not None}
-        if strangers:
-            self._changes_read_at = moment.monotonic
-            self._journal.read_changes(strangers, lambda changes: self._apply(changes, moment))
-
-    def _read_places(self, moment: Moment) -> None:
-        """Learn where people were last whose pictures have changed: an unknown group may have got their name."""
-        if not self._changed_people or moment.monotonic < self._places_read_at + READ_CHANGES_INTERVAL_S:
-            return
-        self._places_read_at = moment.monotonic
-        self._journal.read_last(list(self._changed_people), self._note_places)
-        self._changed_people = {slug: end for slug, end in self._changed_people.items() if end > moment.monotonic}
-
-    def _note_places(self, sightings: Sequence[Sighting]) -> None:
-        for sighting in sightings:
-            self._presence.note_last(sighting)
-
-    def _apply(self, changes: Sequence[StoredChange], moment: Moment) -> None:
-        self.follow_people(moment)
-        for key, person, ignored in changes:
-            sighting = self._book.open.find(key)
-            # Meanwhile the person may have been removed: no announcement may name them again.
-            if sighting is not None and sighting.now.unknown is not None and self._people.knows(person):
-                self._book.change(sighting, person, ignored, moment)
-                self.cameras.update_presence(sighting.now.camera, moment)
 
     def _save_unnamed(self) -> None:
         """Learn from the store which sightings without a name an erasure has deleted."""

@@ -17,6 +17,7 @@ from gateway.live.frames import FrameJobs
 from gateway.live.groups import FoundGroup, GroupFound
 from gateway.live.journal import Journal
 from gateway.live.looks import Looks
+from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.people import KnownPeople
 from gateway.live.presence import PresenceBoard
 from gateway.live.service import LiveService, Tasks
@@ -38,7 +39,8 @@ from gateway.workers.pool import Pool
 class LiveParts:
     """The parts of the gateway that live/ uses. ``writes``: an executor with one thread, for the store.
 
-    ``known_cameras``: those that are configured, or that an earlier run has announced.
+    ``known_cameras``: those that are configured, or that an earlier run has announced. ``owned``: those that are
+    followed here.
     """
 
     people: PeopleServices
@@ -49,6 +51,7 @@ class LiveParts:
     writes: Executor
     metrics: Metrics
     known_cameras: frozenset[str]
+    owned: OwnedCameras
 
 
 def build_live(settings: Settings, parts: LiveParts) -> LiveService:
@@ -69,7 +72,7 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     )
     rules = CameraRules(live.gone_s, again_s, live.camera_lost_s, live.most_cameras, parts.known_cameras)
     board = CameraBoard(parts.announcer, parts.switches, live.camera_lost_s)
-    cameras = LiveCameras(book, presence, judge, parts.switches, board, rules)
+    cameras = LiveCameras(book, presence, judge, parts.switches, board, rules, parts.owned)
     people = KnownPeople(gallery)
     state = LiveState(cameras, board, book, presence, journal, people, parts.switches, parts.announcer)
     looks = Looks(live.full_look_s, lambda: parts.pool.waiting_jobs, live.most_cameras)

@@ -19,6 +19,7 @@ from gateway.live.groups import FoundGroup, GroupFound
 from gateway.live.history import History
 from gateway.live.journal import Journal
 from gateway.live.moment import Moment
+from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.people import KnownPeople
 from gateway.live.presence import PresenceBoard
 from gateway.live.sighting_decision import SightingDecision
@@ -105,7 +106,8 @@ class RecordedAnnouncer:
 class LiveHarness:
     """The live cameras on a real store. ``people``: descriptors of enrolled people, by their names.
 
-    ``keep_days``: of the sightings, by the clock of the computer. By default none is too old.
+    ``keep_days``: of the sightings, by the clock of the computer. By default none is too old. ``shared``: this is a
+    replica, which follows the cameras that ``take`` gives it.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class LiveHarness:
         start: Moment = START,
         similarity: Similarity | None = None,
         started: bool = True,
+        shared: bool = False,
     ) -> None:
         self.decision = Decision(0.01, 0.001, measured_curves("facegate"))
         self.store = SqliteStore(data / "people.sqlite", Cipher(None), audit=AuditFile(data / AUDIT_FILE))
@@ -148,9 +151,10 @@ class LiveHarness:
             again_s=again_s,
             appeared=appeared,
         )
+        self.owned = OwnedCameras(shared=shared)
         board = CameraBoard(self.announcer, self.switches, LOST_S)
         rules = CameraRules(GONE_S, again_s, LOST_S, most_cameras, known)
-        self.cameras = LiveCameras(self.book, presence, judge, self.switches, board, rules)
+        self.cameras = LiveCameras(self.book, presence, judge, self.switches, board, rules, self.owned)
         self.state = LiveState(
             self.cameras, board, self.book, presence, journal, KnownPeople(gallery), self.switches, self.announcer
         )
@@ -178,6 +182,16 @@ class LiveHarness:
         with suppress(BadImage):
             group = self.people.unknown_faces.add(Observation(face, b"", (), camera, moment))
         done(None if group is None else FoundGroup(group.id, group.seen, group.ignored))
+
+    def take(self, *cameras: str) -> None:
+        """Follow cameras, as a replica that becomes their owner."""
+        self.state.take_cameras(cameras, History(self.people.sightings), self.now)
+        self.owned.add(cameras)
+
+    def release(self, *cameras: str, write: bool = True) -> None:
+        """Leave cameras to another replica. ``write``: the lease has not ended."""
+        self.owned.remove(cameras)
+        self.state.release_cameras(cameras, write=write)
 
     def close(self) -> None:
         """Close the store, as when the gateway ends."""

@@ -64,8 +64,8 @@ class Workers:
 class ServiceHarness:
     """A service with its thread, over workers that the test controls."""
 
-    def __init__(self, data: Path) -> None:
-        self.live = LiveHarness(data, PEOPLE, started=False)
+    def __init__(self, data: Path, *, shared: bool = False) -> None:
+        self.live = LiveHarness(data, PEOPLE, started=False, shared=shared)
         self.workers, self.metrics = Workers(), Metrics()
         policy = RecognitionPolicy(
             allowed=lambda camera: () if camera == "blind" else DEFAULT_OPERATIONS,
@@ -95,6 +95,13 @@ class ServiceHarness:
             **options,  # type: ignore[arg-type]
         )
         return self.service.submit(request)  # type: ignore[return-value]
+
+    def answer(self, picture: bytes) -> Future[Recognition]:
+        """Let a worker look at a frame that shows Ada. Return the future of the answer, which is done."""
+        answer = self.submit(picture)
+        self.workers.report(face(ADAS))
+        wait_for(answer.done)
+        return answer  # type: ignore[return-value]
 
     def stop(self) -> None:
         self.service.stop()

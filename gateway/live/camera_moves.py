@@ -1,0 +1,71 @@
+"""The moves of cameras between the replicas of a cluster, as the live cameras follow them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Set
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from gateway.live.history import History
+from gateway.live.moment import Moment, current_moment
+from gateway.live.owned_cameras import OwnedCameras
+from gateway.live.service import LiveService
+from gateway.live.state import LiveState
+from gateway.store.protocols import Sightings
+
+log = logging.getLogger(__name__)
+
+WRITE_TIMEOUT_S = 5.0
+"""Longest wait until the sightings of a camera that another replica gets are in the store."""
+
+
+class CameraMoves:
+    """The cameras that this replica gains and loses. One thread calls ``move``.
+
+    ``holds_lease``: returns whether this replica may still write what it knows of its cameras.
+    """
+
+    def __init__(
+        self,
+        live: LiveService,
+        state: LiveState,
+        owned: OwnedCameras,
+        store: Sightings,
+        holds_lease: Callable[[], bool],
+        clock: Callable[[], Moment] = current_moment,
+    ) -> None:
+        self._live = live
+        self._state = state
+        self._owned = owned
+        self._store = store
+        self._holds_lease = holds_lease
+        self._clock = clock
+
+    def move(self, gained: Set[str], lost: Set[str]) -> None:
+        """Leave the lost cameras to other replicas, and follow the gained ones.
+
+        When this returns, frames of the lost cameras change nothing here, and the store has their open sightings.
+        Those of the gained cameras go on, as the store has them. Raise GatewayError if the store fails.
+        """
+        if lost:
+            self._release(lost)
+        if gained:
+            self._take(gained)
+
+    def _release(self, names: Set[str]) -> None:
+        self._owned.remove(names)
+        self._live.forget_frames(names)
+        # Without a lease another replica may have written newer records already.
+        write = self._holds_lease()
+        written = self._live.call(lambda: self._state.release_cameras(names, write=write))
+        try:
+            written.result(WRITE_TIMEOUT_S)
+        except FutureTimeout:
+            log.error("the sightings of %s were not stored within %g s", ", ".join(sorted(names)), WRITE_TIMEOUT_S)
+
+    def _take(self, names: Set[str]) -> None:
+        # Not in the thread of the live cameras, which never waits for the store.
+        history = History(self._store)
+        self._live.call(lambda: self._state.take_cameras(names, history, self._clock()))
+        # Last, so that no frame comes before the sightings that it may continue.
+        self._owned.add(names)
