@@ -66,6 +66,7 @@ class LeaseKeeper:
         self._coordination.close()
 
     def _leave(self) -> None:
+        self._standing.end_lease()
         try:
             self._coordination.leave(self._member)
         except Busy as error:
@@ -97,10 +98,10 @@ class LeaseKeeper:
             self._wake.wait(self._pause_s())
 
     def _note_problem(self, problem: str | None) -> None:
-        if (problem is None) != (self.problem is None):
-            log.warning("the lease of this replica is not renewed: %s", problem) if problem else log.info(
-                "the lease of this replica is renewed again"
-            )
+        if problem is None and self.problem is not None:
+            log.info("the lease of this replica is renewed again")
+        elif problem is not None and self.problem is None:
+            log.warning("the lease of this replica is not renewed: %s", problem)
         self.problem = problem
 
     def _pause_s(self) -> float:

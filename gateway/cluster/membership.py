@@ -13,7 +13,7 @@ from gateway.cluster.confirmation import Confirmation
 from gateway.cluster.follower import Follow, Follower
 from gateway.cluster.lease_keeper import LISTENER_LEASES, LeaseKeeper
 from gateway.cluster.news_listener import NewsListener
-from gateway.cluster.standing import Standing
+from gateway.cluster.standing import Holdings, Standing
 from gateway.errors import Busy
 from gateway.model.cluster import ClusterView
 from gateway.store.protocols.coordination import Coordination, Member
@@ -116,6 +116,10 @@ class Membership:
     def owned(self) -> frozenset[str]:
         """The cameras that this replica owns now."""
         return frozenset(self._standing.holdings().cameras)
+
+    def holdings(self) -> Holdings:
+        """Return the cameras and the leadership that this replica holds now, with their epochs."""
+        return self._standing.holdings()
 
     @property
     def lease_left_s(self) -> float:

@@ -136,6 +136,12 @@ class Standing:
             self._leaving = Holdings({**self._leaving.cameras, **given_up}, self._leaving.leads_since)
             self.changed.notify_all()
 
+    def end_lease(self) -> None:
+        """End the lease here, before others are told that it has ended."""
+        with self.changed:
+            self._lease_until = self._names_until = -math.inf
+            self.changed.notify_all()
+
     def give_up_everything(self) -> None:
         """Stop owning cameras and leading, for ever."""
         with self.changed:

@@ -212,6 +212,30 @@ CREATE TABLE retained_topics (  -- topics on which a replica has left a retained
 );
 CREATE INDEX retained_topics_by_owner ON retained_topics (owner);
 
+-- The agreement of the replicas of a cluster.
+CREATE TABLE cluster_replicas (
+    id TEXT COLLATE "C" PRIMARY KEY,        -- the same as long as a gateway keeps its data folder
+    process TEXT NOT NULL,                  -- another one after each start
+    lease_until TIMESTAMPTZ NOT NULL,
+    names_until TIMESTAMPTZ NOT NULL,       -- until then the replica may name people without the database
+    revision BIGINT NOT NULL,               -- of the people that it follows
+    serving BOOLEAN NOT NULL,               -- it may own cameras and lead
+    version TEXT NOT NULL,
+    address TEXT
+);
+CREATE TABLE cluster_leader (
+    one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one),
+    holder TEXT COLLATE "C" REFERENCES cluster_replicas ON DELETE SET NULL,
+    epoch BIGINT NOT NULL DEFAULT 0         -- the number of leaders so far
+);
+INSERT INTO cluster_leader DEFAULT VALUES;
+CREATE TABLE cluster_cameras (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    owner TEXT COLLATE "C" REFERENCES cluster_replicas ON DELETE SET NULL,
+    epoch BIGINT NOT NULL DEFAULT 0         -- the number of owners so far
+);
+CREATE INDEX cluster_cameras_by_owner ON cluster_cameras (owner);
+
 -- SQLite has this function.
 CREATE FUNCTION instr(content TEXT, part TEXT) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT strpos(content, part)';

@@ -1,0 +1,131 @@
+"""The statements by which replicas agree.
+
+Each of them is one statement, which the server finishes by itself. So a replica that hangs holds no lock. A statement
+that arrives late does no harm: it names the epochs that its replica saw, and its process.
+
+Leases are compared with ``clock_timestamp()`` under a lock on the row of the replica (FOR SHARE, FOR UPDATE). A renewal
+needs the same row. So either it comes first, and the others see it, or it comes later, and the look at the rows that
+follows it sees what the others took.
+"""
+
+from __future__ import annotations
+
+CHANNELS = "facegate_changes", "facegate_confirmed", "facegate_cluster"
+"""The channels of announcements: the people changed (format_1.sql), a replica confirmed, the cluster changed."""
+
+RENEW = """
+WITH before AS (SELECT serving FROM cluster_replicas WHERE id = $1 AND process = $2)
+INSERT INTO cluster_replicas AS old (id, process, lease_until, names_until, revision, serving, version, address)
+VALUES (
+    $1, $2, clock_timestamp() + $3::float8 * interval '1 second', clock_timestamp() + $4::float8 * interval '1 second',
+    $5, $6, $7, $8
+)
+ON CONFLICT (id) DO UPDATE SET
+    process = excluded.process,
+    lease_until = excluded.lease_until,
+    names_until = greatest(old.names_until, excluded.names_until),
+    revision = CASE WHEN old.process = excluded.process THEN greatest(old.revision, excluded.revision)
+        ELSE excluded.revision END,
+    serving = excluded.serving,
+    version = excluded.version,
+    address = excluded.address
+WHERE old.process = excluded.process OR old.lease_until < clock_timestamp()
+RETURNING CASE WHEN serving IS DISTINCT FROM (SELECT serving FROM before) THEN pg_notify('facegate_cluster', '') END
+"""
+
+READ = """
+SELECT
+    (SELECT value FROM meta WHERE key = 'revision'),
+    holder,
+    epoch,
+    (SELECT json_agg(json_build_array(
+        id, address, version, revision, serving,
+        extract(epoch FROM lease_until - clock_timestamp()), extract(epoch FROM names_until - clock_timestamp())
+    ) ORDER BY id) FROM cluster_replicas),
+    (SELECT json_agg(json_build_array(name, owner, epoch) ORDER BY name) FROM cluster_cameras)
+FROM cluster_leader
+"""
+
+READ_REVISION = "SELECT value FROM meta WHERE key = 'revision'"
+
+CLAIM_LEADERSHIP = """
+WITH own AS (
+    SELECT id FROM cluster_replicas WHERE id = $1 AND process = $2 AND lease_until > clock_timestamp() FOR SHARE
+),
+ended AS (
+    SELECT id FROM cluster_replicas
+    WHERE id = (SELECT holder FROM cluster_leader) AND lease_until < clock_timestamp() FOR SHARE
+)
+UPDATE cluster_leader SET holder = $1, epoch = epoch + 1
+WHERE epoch = $3 AND (holder IS NULL OR holder IN (SELECT id FROM ended)) AND EXISTS (SELECT FROM own)
+RETURNING epoch, pg_notify('facegate_cluster', '')
+"""
+
+RELEASE_LEADERSHIP = """
+WITH own AS (SELECT id FROM cluster_replicas WHERE id = $1 AND process = $2 FOR SHARE)
+UPDATE cluster_leader SET holder = NULL WHERE epoch = $3 AND holder IN (SELECT id FROM own)
+RETURNING pg_notify('facegate_cluster', '')
+"""
+
+CLAIM_CAMERAS = """
+WITH own AS (
+    SELECT id FROM cluster_replicas WHERE id = $1 AND process = $2 AND lease_until > clock_timestamp() FOR SHARE
+),
+seen AS (SELECT * FROM unnest($3::text[], $4::bigint[]) AS each (name, epoch)),
+ended AS (
+    SELECT id FROM cluster_replicas WHERE id = ANY ($5::text[]) AND lease_until < clock_timestamp()
+    ORDER BY id FOR SHARE
+)
+UPDATE cluster_cameras AS camera SET owner = $1, epoch = camera.epoch + 1
+FROM seen
+WHERE camera.name = seen.name AND camera.epoch = seen.epoch
+    AND (camera.owner IS NULL OR camera.owner IN (SELECT id FROM ended)) AND EXISTS (SELECT FROM own)
+RETURNING camera.name, camera.epoch
+"""
+
+RELEASE_CAMERAS = """
+WITH own AS (SELECT id FROM cluster_replicas WHERE id = $1 AND process = $2 FOR SHARE),
+given AS (SELECT * FROM unnest($3::text[], $4::bigint[]) AS each (name, epoch))
+UPDATE cluster_cameras AS camera SET owner = NULL
+FROM given
+WHERE camera.name = given.name AND camera.epoch = given.epoch AND camera.owner IN (SELECT id FROM own)
+RETURNING pg_notify('facegate_cluster', '')
+"""
+
+ADD_CAMERAS = """
+INSERT INTO cluster_cameras (name)
+SELECT name FROM unnest($1::text[]) AS name
+WHERE name NOT IN (SELECT name FROM cluster_cameras)
+LIMIT greatest(0, $2 - (SELECT count(*) FROM cluster_cameras))
+ON CONFLICT DO NOTHING
+RETURNING pg_notify('facegate_cluster', '')
+"""
+
+CONFIRM = """
+UPDATE cluster_replicas SET revision = greatest(revision, $3) WHERE id = $1 AND process = $2
+RETURNING pg_notify('facegate_confirmed', '')
+"""
+
+FIND_UNCONFIRMED = """
+SELECT
+    id, address, version, revision, serving,
+    extract(epoch FROM lease_until - clock_timestamp())::float8,
+    extract(epoch FROM names_until - clock_timestamp())::float8
+FROM cluster_replicas WHERE revision < $1 AND names_until > clock_timestamp() ORDER BY id
+"""
+
+LEAVE = """
+WITH own AS (
+    UPDATE cluster_replicas SET
+        lease_until = least(lease_until, clock_timestamp()), names_until = least(names_until, clock_timestamp()),
+        serving = FALSE
+    WHERE id = $1 AND process = $2
+    RETURNING id
+),
+freed AS (UPDATE cluster_cameras SET owner = NULL WHERE owner IN (SELECT id FROM own)),
+ended AS (UPDATE cluster_leader SET holder = NULL WHERE holder IN (SELECT id FROM own))
+SELECT pg_notify('facegate_cluster', '') FROM own
+"""
+
+FORGET_OLD_REPLICAS = "DELETE FROM cluster_replicas WHERE names_until < clock_timestamp() - interval '7 days'"
+"""Replicas that nobody will miss. Their cameras become free."""

@@ -1,0 +1,208 @@
+"""Replicas for tests: memberships over a real PostgreSQL, each behind a proxy that can break the network."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Set
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from benchmarks.faults.proxy import Proxy
+from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.membership import Membership, MembershipSettings
+from gateway.store.postgres.coordination import PostgresCoordination
+from gateway.store.postgres.database import PostgresDatabase as Database
+
+LEASE_S = 1.5
+
+
+def port_of(url: str) -> int:
+    return int(re.findall(r":(\d+)/", url)[0])
+
+
+@dataclass(slots=True)
+class Replica:
+    """A replica of a test. ``told``: what its listeners were told, in order."""
+
+    name: str
+    membership: Membership
+    proxy: Proxy
+    told: list[tuple[float, str, str]] = field(default_factory=list)
+    may_follow: threading.Event = field(default_factory=threading.Event)
+    may_lose: threading.Event = field(default_factory=threading.Event)
+    followed: int = 0
+
+    def known_cameras(self) -> set[str]:
+        """Return the cameras that the listeners know to be owned."""
+        known: set[str] = set()
+        for _, what, each in list(self.told):
+            if what == "gained":
+                known.add(each)
+            elif what == "lost":
+                known.remove(each)
+        return known
+
+
+class Cluster:
+    """Replicas over one database."""
+
+    def __init__(self, url: str, lease_s: float = LEASE_S, names_s: float | None = None) -> None:
+        self.database = Database(url)
+        self._url = url
+        self._settings = MembershipSettings(lease_s, lease_s if names_s is None else names_s)
+        self._stack = ExitStack()
+        self.replicas: dict[str, Replica] = {}
+
+    def close(self) -> None:
+        for each in self.replicas.values():
+            each.proxy.mend()
+            each.may_follow.set()
+            each.may_lose.set()
+            each.membership.stop()
+        self._stack.close()
+        self.database.close()
+
+    def start(self, *names: str) -> list[Replica]:
+        """Start replicas."""
+        return [self._start(name) for name in names]
+
+    def _start(self, name: str) -> Replica:
+        port = port_of(self._url)
+        proxy = self._stack.enter_context(Proxy(port))
+        url = self._url.replace(f":{port}/", f":{proxy.port}/")
+
+        own = PostgresCoordination(url, self._settings.lease_s)
+
+        def follow() -> int:
+            replica.may_follow.wait()
+            replica.followed = own.read_revision()
+            return replica.followed
+
+        self._stack.callback(own.close)
+        membership = Membership(name, lambda: PostgresCoordination(url, self._settings.lease_s), self._settings, follow)
+        replica = self.replicas[name] = Replica(name, membership, proxy)
+        replica.may_follow.set()
+        replica.may_lose.set()
+
+        def on_cameras(gained: Set[str], lost: Set[str]) -> None:
+            replica.told += [(boot_time(), "gained", each) for each in gained]
+            if lost:
+                replica.may_lose.wait()
+            replica.told += [(boot_time(), "lost", each) for each in lost]
+
+        membership.listen(
+            on_leader=lambda leads: replica.told.append((boot_time(), "leader", str(leads))), on_cameras=on_cameras
+        )
+        membership.start()
+        return replica
+
+    def stop(self, name: str) -> None:
+        self.replicas.pop(name).membership.stop()
+
+    def change_people(self) -> None:
+        """Change the revision, as each change of people does."""
+        with self.database.transaction() as db:
+            db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+
+    def owners(self) -> dict[str, str]:
+        """Return the owner of each camera, as the replicas themselves say."""
+        return {camera: name for name, each in self.replicas.items() for camera in each.membership.owned}
+
+    def leaders(self) -> list[str]:
+        return [name for name, each in self.replicas.items() if each.membership.is_leader]
+
+
+@contextmanager
+def cluster_running(url: str, lease_s: float = LEASE_S, names_s: float | None = None) -> Iterator[Cluster]:
+    cluster = Cluster(url, lease_s, names_s)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An observation between two moments: this replica held a thing in this epoch."""
+
+    replica: str
+    thing: str
+    epoch: int
+    begin: float
+    end: float
+
+
+def find_overlaps(samples: list[Sample]) -> list[tuple[Sample, Sample, Sample]]:
+    """Return observations of a holder between two observations of another one that held the thing all that time.
+
+    A thing that somebody else held meanwhile has another epoch. So two observations with the same epoch are enough.
+    """
+    found = []
+    by_thing: dict[str, list[Sample]] = defaultdict(list)
+    for each in samples:
+        by_thing[each.thing].append(each)
+    for observed in by_thing.values():
+        spans: dict[tuple[str, int], tuple[Sample, Sample]] = {}
+        for each in observed:
+            first, last = spans.get((each.replica, each.epoch), (each, each))
+            spans[each.replica, each.epoch] = (
+                min(first, each, key=lambda s: s.end),
+                max(last, each, key=lambda s: s.begin),
+            )
+        for (replica, _), (first, last) in spans.items():
+            found += [
+                (first, each, last)
+                for each in observed
+                if each.replica != replica and first.end <= each.begin and each.end <= last.begin
+            ]
+    return found
+
+
+class Observations:
+    """The first and the last observation of each replica with each thing in each epoch."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, int], tuple[Sample, Sample]] = {}
+
+    def look(self, name: str, membership: Membership) -> None:
+        begin = boot_time()
+        held = membership.holdings()
+        end = boot_time()
+        things = {**held.cameras} | ({"leader": held.leads_since} if held.leads_since is not None else {})
+        for thing, epoch in things.items():
+            sample = Sample(name, thing, epoch, begin, end)
+            first, _ = self._found.get((name, thing, epoch), (sample, sample))
+            self._found[name, thing, epoch] = first, sample
+
+    @property
+    def samples(self) -> list[Sample]:
+        return [each for pair in self._found.values() for each in pair]
+
+
+class Observer:
+    """A thread that looks at what the replicas hold, without a pause."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._observations = Observations()
+
+    def __enter__(self) -> Observer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def samples(self) -> list[Sample]:
+        return self._observations.samples
+
+    def _run(self) -> None:
+        while not self._stopping.wait(0.001):
+            for name, replica in list(self._cluster.replicas.items()):
+                self._observations.look(name, replica.membership)

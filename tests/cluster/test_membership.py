@@ -1,0 +1,184 @@
+"""Replicas over a real PostgreSQL: leases, the leader, the owners of cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from device_sim.postgres_server import PostgresServer
+from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.rendezvous import find_favourite
+from gateway.errors import Busy
+from tests.cluster.support import LEASE_S, Cluster, cluster_running
+from tests.support import holds_in_any_try, wait_for
+
+CAMERAS = [f"cam{n}" for n in range(12)]
+
+NO_END_S = 60.0
+"""A lease that does not end while a test waits: what moves within that time was released."""
+
+
+@pytest.fixture
+def cluster(postgres_url: str) -> Iterator[Cluster]:
+    with cluster_running(postgres_url) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def patient_cluster(postgres_url: str) -> Iterator[Cluster]:
+    with cluster_running(postgres_url, NO_END_S) as cluster:
+        yield cluster
+
+
+def favourites(*replicas: str) -> dict[str, str | None]:
+    return {camera: find_favourite(camera, replicas) for camera in CAMERAS}
+
+
+def test_single_replica_leads_and_owns_all_cameras(cluster: Cluster) -> None:
+    (replica,) = cluster.start("a")
+    replica.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "a"))
+    wait_for(lambda: replica.membership.is_leader)
+    assert replica.membership.epoch == 1
+    wait_for(lambda: {each for _, what, each in replica.told if what == "gained"} == set(CAMERAS))
+    wait_for(lambda: (replica.membership.view().leader, len(replica.membership.view().cameras)) == ("a", len(CAMERAS)))
+
+
+def test_replicas_share_the_cameras_and_have_one_leader(cluster: Cluster) -> None:
+    first, *_ = cluster.start("a", "b", "c")
+    first.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == favourites("a", "b", "c"))
+    wait_for(lambda: len(cluster.leaders()) == 1)
+
+
+def test_new_replica_gets_cameras_after_their_owner_has_been_told(patient_cluster: Cluster) -> None:
+    (old,) = patient_cluster.start("a")
+    old.membership.add_cameras(CAMERAS)
+    wait_for(lambda: patient_cluster.owners() == dict.fromkeys(CAMERAS, "a"))
+    old.may_lose.clear()
+    (new,) = patient_cluster.start("b")
+    moving = {camera for camera, owner in favourites("a", "b").items() if owner == "b"}
+    # The old owner does not own them any more, and has not finished with them: nobody owns them.
+    wait_for(lambda: set(patient_cluster.owners()) == set(CAMERAS) - moving)
+    assert not new.membership.owned
+    old.may_lose.set()
+    wait_for(lambda: new.membership.owned == moving)
+    wait_for(lambda: {each for _, what, each in new.told if what == "gained"} == moving)
+    lost = {each: at for at, what, each in old.told if what == "lost"}
+    gained = {each: at for at, what, each in new.told if what == "gained"}
+    assert all(lost[camera] < gained[camera] for camera in moving)
+
+
+def test_stopped_replica_frees_everything_immediately(patient_cluster: Cluster) -> None:
+    a, _ = patient_cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: patient_cluster.owners() == favourites("a", "b"))
+    (leader,) = patient_cluster.leaders()
+    (other,) = {"a", "b"} - {leader}
+    stopped = patient_cluster.replicas[leader]
+    patient_cluster.stop(leader)
+    wait_for(lambda: patient_cluster.owners() == dict.fromkeys(CAMERAS, other), NO_END_S / 2)
+    wait_for(lambda: patient_cluster.leaders() == [other], NO_END_S / 2)
+    assert patient_cluster.replicas[other].membership.epoch == 2
+    assert stopped.told[-1][1:] == ("leader", "False") or stopped.told[-1][1] == "lost"
+    assert not stopped.membership.holds_lease()
+
+
+def test_replica_that_hands_over_keeps_its_lease(patient_cluster: Cluster) -> None:
+    a, _ = patient_cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: patient_cluster.owners() == favourites("a", "b"))
+    a.membership.hand_over()
+    wait_for(lambda: patient_cluster.owners() == dict.fromkeys(CAMERAS, "b"))
+    wait_for(lambda: patient_cluster.leaders() == ["b"])
+    assert a.membership.holds_lease()
+
+
+def test_cameras_of_a_dead_replica_move_within_the_lease_and_a_second(cluster: Cluster) -> None:
+    a, b = cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+
+    def moves_in_time() -> bool:
+        wait_for(lambda: cluster.owners() == favourites("a", "b"))
+        began = boot_time()
+        a.proxy.stall()
+        wait_for(lambda: b.membership.owned == set(CAMERAS))
+        moved_s = boot_time() - began
+        a.proxy.mend()
+        return moved_s < LEASE_S + 1
+
+    assert holds_in_any_try(moves_in_time)
+
+
+@pytest.mark.parametrize("fault", ["stall", "cut"])
+def test_replica_without_the_database_stops_before_others_take_over(cluster: Cluster, fault: str) -> None:
+    a, b = cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    getattr(a.proxy, fault)()
+    wait_for(lambda: not a.membership.holds_lease())
+    assert not a.membership.owned
+    assert not a.membership.is_leader
+    with pytest.raises(Busy, match="does not reach the database"):
+        a.membership.check_lease()
+    wait_for(lambda: b.membership.owned == set(CAMERAS))
+    wait_for(lambda: b.membership.is_leader)
+    wait_for(lambda: not a.known_cameras())
+    a.proxy.mend()
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    a.membership.check_lease()
+
+
+def test_connections_that_died_are_replaced(cluster: Cluster) -> None:
+    a, b = cluster.start("a", "b")
+    wait_for(lambda: a.membership.holds_lease() and b.membership.holds_lease())
+    a.proxy.half_open()
+    cluster.change_people()
+    b.membership.confirm_everywhere()
+    wait_for(lambda: a.membership.holds_lease() and a.followed == 1)
+    cluster.change_people()
+    a.membership.confirm_everywhere()
+    assert a.followed == b.followed == 2
+
+
+def test_names_last_as_long_as_configured_without_the_database(postgres_url: str) -> None:
+    with cluster_running(postgres_url, names_s=NO_END_S) as cluster:
+        (a,) = cluster.start("a")
+        a.membership.add_cameras(CAMERAS)
+        wait_for(lambda: a.membership.owned == set(CAMERAS))
+        a.proxy.cut()
+        wait_for(lambda: not a.membership.owned)
+        a.membership.check_lease()
+
+
+def test_second_process_with_the_same_id_gets_no_lease(cluster: Cluster) -> None:
+    (first,) = cluster.start("a")
+    wait_for(first.membership.holds_lease)
+    (second,) = cluster.start("a")
+    wait_for(lambda: second.membership.problem is not None)
+    assert "another process" in (second.membership.problem or "")
+    assert not second.membership.holds_lease()
+    first.membership.stop()
+    wait_for(second.membership.holds_lease)
+
+
+def test_replicas_survive_the_death_of_the_database(cluster: Cluster, postgres_server: PostgresServer) -> None:
+    a, *_ = cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    postgres_server.kill()
+    wait_for(lambda: a.membership.problem is not None)
+    postgres_server.start()
+    wait_for(lambda: a.membership.problem is None)
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    wait_for(lambda: len(cluster.leaders()) == 1)
+
+
+def test_table_of_cameras_is_bounded(cluster: Cluster) -> None:
+    (a,) = cluster.start("a")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: a.membership.owned == set(CAMERAS))
+    a.membership.add_cameras([f"other{n}" for n in range(5_000)])
+    wait_for(lambda: len(a.membership.owned) == 2_000)
+    assert set(CAMERAS) < a.membership.owned
