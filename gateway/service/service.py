@@ -12,6 +12,7 @@ from gateway.logs import logged_request
 from gateway.model import AdministrationRequest, Reply, Request
 from gateway.model.audit import RecordEvent, ignore_event
 from gateway.service.administration import Administration
+from gateway.service.named_answers import NamedAnswers, hand_over, may_name_people
 from gateway.service.recognition import RecognitionService
 from gateway.service.refusals import find_event
 from gateway.service.request_log import log_outcome
@@ -34,6 +35,7 @@ class Service:
 
     ``follow``: takes live frames, or is None if they are answered one by one. ``record``: gets the refusals and the
     failures that the audit must have. ``observers``: get each request about pictures with its reply, which is done.
+    ``answers``: the answers of a replica; None for a single gateway.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Service:
         follow: Callable[[Request], Future[Reply]] | None = None,
         record: RecordEvent = ignore_event,
         observers: Sequence[Observe] = (),
+        answers: NamedAnswers | None = None,
     ) -> None:
         self._recognition = recognition
         self._administration = administration
         self._follow = follow
         self._record = record
         self._observers = tuple(observers)
+        self._answers = answers
 
     @overload
     def submit(self, request: Request, /) -> Future[Reply]: ...
@@ -59,13 +63,19 @@ class Service:
     def submit(self, request: Request | AdministrationRequest, /) -> Future[Reply] | Future[WireModel]:
         """Return the future of the reply. The future's exception is a GatewayError, or a bug in the gateway."""
         with logged_request(request.origin.log_id):
-            reply: Future[Any] = self._start(request)
+            reply: Future[Any] = self._answer(request)
         reply.add_done_callback(partial(self._note_refusal, request))
         reply.add_done_callback(partial(log_outcome, request))
         if isinstance(request, Request):
             for observe in self._observers:
                 reply.add_done_callback(partial(observe, request))
         return reply
+
+    def _answer(self, request: Request | AdministrationRequest) -> Future[Any]:
+        if self._answers is None or not may_name_people(request):
+            return self._start(request)
+        expected = self._answers.expect()
+        return hand_over(expected, self._start(request))
 
     def _start(self, request: Request | AdministrationRequest) -> Future[Any]:
         if isinstance(request, AdministrationRequest):

@@ -1,0 +1,149 @@
+"""Answers of a replica: none names somebody after a removal was followed, or after the end of the lease."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+from flask import Flask
+
+from gateway.contract.operations import ADMINISTRATION
+from gateway.errors import BadImage, Busy
+from gateway.model import AdministrationRequest, Operation
+from gateway.rest.held_answers import hold_until_written
+from gateway.service.named_answers import NamedAnswers, hand_over, may_name_people
+from tests.service.test_recognition import request
+from tests.support import WAIT_S
+
+
+class Place:
+    """The removals that this replica follows, and its lease."""
+
+    def __init__(self) -> None:
+        self.removals = 0
+        self.has_lease = True
+        self.answers = NamedAnswers(lambda: self.removals, self.check_lease)
+
+    def check_lease(self) -> None:
+        if not self.has_lease:
+            raise Busy("the lease of this replica has ended", 1)
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+def test_answer_is_passed_on(place: Place) -> None:
+    made: Future[str] = Future()
+    answer = hand_over(place.answers.expect(), made)
+    made.set_result("Ada")
+    assert answer.result(0) == "Ada"
+    place.answers.wait_for_earlier(0)
+
+
+def test_error_and_cancellation_are_passed_on(place: Place) -> None:
+    failed: Future[str] = Future()
+    answer = hand_over(place.answers.expect(), failed)
+    failed.set_exception(BadImage("not a picture"))
+    assert isinstance(answer.exception(0), BadImage)
+    cancelled: Future[str] = Future()
+    answer = hand_over(place.answers.expect(), cancelled)
+    cancelled.cancel()
+    assert answer.cancelled()
+    place.answers.wait_for_earlier(0)
+
+
+def test_answer_that_was_made_before_a_removal_is_busy(place: Place) -> None:
+    made: Future[str] = Future()
+    answer = hand_over(place.answers.expect(), made)
+    place.removals += 1
+    made.set_result("Ada")
+    assert isinstance(answer.exception(0), Busy)
+
+
+def test_answer_after_the_end_of_the_lease_is_busy(place: Place) -> None:
+    made: Future[str] = Future()
+    answer = hand_over(place.answers.expect(), made)
+    place.has_lease = False
+    made.set_result("Ada")
+    assert isinstance(answer.exception(0), Busy)
+
+
+def test_removal_waits_for_an_answer_that_is_being_handed_over(place: Place) -> None:
+    made: Future[str] = Future()
+    answer = hand_over(place.answers.expect(), made)
+    publishing, may_end = threading.Event(), threading.Event()
+    followed = threading.Event()
+
+    def publish(_done: Future[str]) -> None:
+        publishing.set()
+        assert may_end.wait(WAIT_S)
+
+    def follow() -> None:
+        place.answers.wait_for_earlier(WAIT_S)
+        followed.set()
+
+    answer.add_done_callback(publish)
+    threads = [threading.Thread(target=made.set_result, args=("Ada",)), threading.Thread(target=follow)]
+    threads[0].start()
+    assert publishing.wait(WAIT_S)
+    threads[1].start()
+    with pytest.raises(Busy, match="not sent"):
+        place.answers.wait_for_earlier(0.01)
+    assert not followed.is_set()
+    # A later answer holds up nobody.
+    later = place.answers.expect()
+    later.take("Bob")
+    may_end.set()
+    assert followed.wait(WAIT_S)
+    later.release()
+    for thread in threads:
+        thread.join()
+
+
+def test_answer_that_nobody_waits_for_any_more_holds_up_nobody(place: Place) -> None:
+    late = place.answers.expect()
+    late.release()
+    late.take("Ada")
+    place.answers.wait_for_earlier(0)
+
+
+def test_answer_over_rest_is_held_until_the_response_is_complete(place: Place) -> None:
+    app = Flask("test")
+    made: Future[str] = Future()
+    made.set_result("Ada")
+    submit = hold_until_written(lambda _request: made, place.answers)  # type: ignore[arg-type]
+    with app.test_request_context():
+        answer: Future[object] = submit(request(Operation.FACE_REC))  # type: ignore[assignment]
+        assert answer.result(0) == "Ada"
+        with pytest.raises(Busy, match="not sent"):
+            place.answers.wait_for_earlier(0.01)
+        response = app.process_response(app.make_response("Ada"))
+        response.close()
+    place.answers.wait_for_earlier(0)
+
+
+def test_slow_answer_over_rest_learns_of_a_removal(place: Place) -> None:
+    app = Flask("test")
+    made: Future[str] = Future()
+    submit = hold_until_written(lambda _request: made, place.answers)  # type: ignore[arg-type]
+    with app.test_request_context():
+        answer = submit(request(Operation.FACE_REC))
+        place.removals += 1
+        made.set_result("Ada")
+        assert isinstance(answer.exception(0), Busy)
+        app.process_response(app.make_response("busy")).close()
+    place.answers.wait_for_earlier(0)
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_operations_on_pictures_that_name_people(operation: Operation) -> None:
+    asked = request(operation, name="Ada") if operation is Operation.ENROLL else request(operation)
+    assert may_name_people(asked) == (operation not in (Operation.DETECT, Operation.ENROLL))
+
+
+def test_reading_operations_of_administrators_name_people() -> None:
+    named = {each for each in ADMINISTRATION if may_name_people(AdministrationRequest(operation=each, fields={}))}
+    assert named == {name for name, spec in ADMINISTRATION.items() if not spec.changes} - {"health"}
