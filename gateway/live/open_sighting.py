@@ -12,7 +12,7 @@ from gateway.live.moment import Moment
 from gateway.live.visits import VisitKey
 from gateway.model import Box, FoundFace, Person, QualityProblem, Verdict
 from gateway.model.sightings import Outcome, Sighting
-from gateway.people.unknown_groups import quality_score
+from gateway.people.group_comparison import quality_score
 from gateway.store.records import SightingRecord, StoredFace
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from gateway.live.evidence import Evidence, EvidenceFace, Probe
 from gateway.model import Descriptor, FoundFace, Judgement
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.unknown_groups import quality_score
+from gateway.people.group_comparison import quality_score
 
 
 class Look(NamedTuple):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Set
 
 from gateway.errors import Conflict
 from gateway.model import Descriptor, FoundFace, Quality
 from gateway.model.names import unknown_group_error
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
+from gateway.people.group_comparison import GroupComparison, quality_score
 from gateway.people.group_rules import UnknownRules, damage_warnings
 from gateway.store import protocols
 from gateway.store.records import MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
@@ -46,12 +45,13 @@ class UnknownGroups:
         """
         self.lock = threading.RLock()
         self._store = store
-        self._gallery = gallery
-        self._decision = decision
+        self._comparison = GroupComparison(gallery, decision)
         self._rules = rules
         self._groups: dict[int, UnknownGroup] = {}
         self._face_added_at: dict[int, float] = {}
         self._unsaved: set[int] = set()
+        # The groups that the store had when they were last read.
+        self._seen_ids: set[int] = set()
         if deletes_unused:
             store.delete_other_recipes() if rules.max_groups else store.delete_all()
         self.reload()
@@ -135,7 +135,7 @@ class UnknownGroups:
             damaged = sorted(self._store.damaged & self._store.read_ids())
             for key in damaged:
                 log.warning("the damaged unknown %d is deleted: a person is removed", key)
-            similar = [group.id for group in self._groups.values() if self._may_show(group, slug)]
+            similar = self._comparison.find_similar(self._groups.values(), slug)
             for key in (*damaged, *similar):
                 self.forget(key)
             return [*damaged, *similar]
@@ -143,14 +143,24 @@ class UnknownGroups:
     def reload(self) -> None:
         """Read all groups from the store again. Unsaved sightings of the last seconds are lost."""
         with self.lock:
-            self._revision = self._store.read_revision()
+            self._revision, self._seen_ids = self._store.read_revision(), self._store.read_ids()
             self._groups = {group.id: group for group in self._store.load()} if self.is_enabled else {}
             self._unsaved.clear()
+
+    def follow(self) -> None:
+        """Learn which groups other processes have changed. Groups that they have deleted are deleted here too."""
+        with self.lock:
+            stored = self._store.read_ids()
+            if self._store.read_revision() != self._revision or stored - self._seen_ids:
+                self._save_sightings()
+                self.reload()
+            for key in self._groups.keys() - stored:
+                self._drop(key)
 
     def add_sighting(self, descriptor: Descriptor, camera: str, moment: float) -> UnknownGroup | None:
         """Count a face in the group that it belongs to, and return the group, or None if there is none."""
         with self.lock:
-            group = self._find_nearest(descriptor)
+            group = self._comparison.find_nearest(self._groups.values(), descriptor)
             if group is not None:
                 group.add_sighting(camera, moment, is_new_visit=moment > group.last + NEW_VISIT_AFTER_S)
                 self._unsaved.add(group.id)
@@ -173,33 +183,45 @@ class UnknownGroups:
         stored, worth = StoredFace(face.descriptor, face.chips, face.crop), quality_score(quality)
         with self.lock:
             if group is None:
-                group = self._store.add_group(camera, moment, worth, stored)
-                self._groups[group.id] = group
+                group = self._find_or_begin(stored, worth, camera, moment)
             # The group may have been forgotten meanwhile.
             elif group.id in self._groups:
                 self._store.add_face(group, worth, stored)
             self._face_added_at[group.id] = moment
             return group
 
+    def _find_or_begin(self, face: StoredFace, worth: float, camera: str, moment: float) -> UnknownGroup:
+        """Begin a group with a face, unless another process has begun one for the same stranger."""
+        with self._store.changing():
+            self.follow()
+            if (found := self._comparison.find_nearest(self._groups.values(), face.descriptor)) is not None:
+                found.add_sighting(camera, moment, is_new_visit=moment > found.last + NEW_VISIT_AFTER_S)
+                self._unsaved.add(found.id)
+                self._store.add_face(found, worth, face)
+                return found
+            group = self._store.add_group(camera, moment, worth, face)
+        self._groups[group.id] = group
+        self._seen_ids.add(group.id)
+        return group
+
     def tidy(self) -> None:
         """Save the sightings. Delete groups that expired, groups over the limit, and groups of enrolled people."""
         with self.lock:
-            if self._store.read_revision() != self._revision:
-                self._save_sightings()
-                self.reload()
+            self.follow()
             if self._store.damaged:
                 self._store.delete_damaged(self._rules.expired_before(), self._rules.expired_before(ignored=True))
-            limits = self._decision.similarity_limits(len(self._gallery))
             wanted = self._rules.choose_kept(self.list_groups())
-            kept = {group.id for group in wanted if not self._is_enrolled(group, limits)}
-            # Another process may have named or forgotten some groups.
-            stored = self._store.read_ids()
-            removed = self._groups.keys() - (kept & stored)
-            if removed & stored:
-                self._store.delete(sorted(removed & stored))
-            for key in removed:
-                self._drop(key)
+            kept = self._comparison.find_unenrolled(wanted)
+            if removed := self._groups.keys() - kept:
+                self._delete(removed)
             self._save_sightings()
+
+    def _delete(self, keys: Set[int]) -> None:
+        with self._store.changing():
+            # Another process may have deleted some of them.
+            self._store.delete(sorted(keys & self._store.read_ids()))
+        for key in list(keys):
+            self._drop(key)
 
     def _save_sightings(self) -> None:
         self._store.save_sightings([self._groups[key] for key in self._unsaved & self._groups.keys()])
@@ -218,30 +240,8 @@ class UnknownGroups:
             if group.id not in stored:
                 raise unknown_group_error(group.id)
 
-    def _may_show(self, group: UnknownGroup, slug: str) -> bool:
-        # A person is not in the gallery if all their descriptors are of another recipe.
-        return slug in self._gallery and self._decision.verifies(self._gallery.compare_person(slug, group.mean()))
-
     def _drop(self, key: int) -> None:
         """Remove a group, which the store does not have any more, from memory."""
         del self._groups[key]
         self._face_added_at.pop(key, None)
         self._unsaved.discard(key)
-
-    def _find_nearest(self, descriptor: Descriptor) -> UnknownGroup | None:
-        """Return the group that a face belongs to, or None. To join a group is an identification among the groups."""
-        best: tuple[float, UnknownGroup | None] = (self._decision.join_threshold(len(self._groups)), None)
-        for group in self._groups.values():
-            similarity = self._gallery.compare(descriptor, group.mean())
-            score = self._decision.score(similarity, len(group.faces))
-            best = max(best, (score, group), key=lambda each: each[0])
-        return best[1]
-
-    def _is_enrolled(self, group: UnknownGroup, limits: NDArray[np.float32]) -> bool:
-        """Return whether the group shows a person who was enrolled elsewhere."""
-        return self._decision.identify(self._gallery.nearest(group.mean(), limits)).verdict == "match"
-
-
-def quality_score(quality: Quality) -> float:
-    """Return one number for the quality of a face, from 0 to 1.2."""
-    return min(quality.pixels, 200) / 200 * quality.sharpness * (0.2 + quality.pose) * quality.inside

@@ -26,6 +26,7 @@ class UnknownOperations:
         self._audit = people.store.audit
 
     def list(self, _request: AdministrationRequest, fields: f.ListUnknowns) -> documents.UnknownGroupsDocument:
+        self._groups.follow()
         groups = self._groups.list_groups()
         start = 0 if fields.after is None else _place_after(groups, fields.after)
         page = groups[start : start + fields.limit]
@@ -36,6 +37,7 @@ class UnknownOperations:
         )
 
     def show(self, _request: AdministrationRequest, fields: f.OneUnknown) -> documents.UnknownGroupCropsDocument:
+        self._groups.follow()
         group = self._groups.group(fields.unknown)
         crops = [base64.b64encode(face.crop).decode() for _, face in group.faces if face.crop]
         return documents.UnknownGroupCropsDocument(**group_fields(group), crops=crops)

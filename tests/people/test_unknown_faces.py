@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from gateway.people import unknown_faces as module
 from gateway.people import unknown_groups
 from gateway.people.unknown_faces import MIN_GROUP_PIXELS, UnknownFaces
 from gateway.people.unknown_groups import MIN_FACE_INTERVAL_S, NEW_VISIT_AFTER_S
-from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP
+from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP, UnknownGroup
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.camera_scene import IMAGE, NOW, CameraScene, FakeVision, restart
 from tests.people.environment import PeopleEnvironment, chips_of, files_with, open_environment, sample
@@ -390,18 +391,18 @@ def test_face_that_cannot_be_described_does_not_stop_others(scene: CameraScene, 
 
 def test_observing_continues_after_an_error_of_the_store(scene: CameraScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAVE_INTERVAL_S", 0.01)
-    works: Callable[[], set[int]] = scene.stored.read_ids
+    works: Callable[[Sequence[UnknownGroup]], None] = scene.stored.save_sightings
     failed: list[bool] = []
 
-    def fails() -> set[int]:
+    def fails(_groups: Sequence[UnknownGroup]) -> None:
         failed.append(True)
         raise GatewayError("the people store: database is locked")
 
-    monkeypatch.setattr(scene.stored, "read_ids", fails)
+    monkeypatch.setattr(scene.stored, "save_sightings", fails)
     with running(scene.unknown_faces):
         send(scene, SOMEBODY)
         wait_for(lambda: failed)
-        monkeypatch.setattr(scene.stored, "read_ids", works)
+        monkeypatch.setattr(scene.stored, "save_sightings", works)
         send(scene, OTHER)
         wait_for(lambda: len(scene.groups.list_groups()) == 2)
 
@@ -415,3 +416,65 @@ def test_face_that_is_not_upright_begins_no_group(scene: CameraScene) -> None:
     with pytest.raises(BadImage, match="turned"):
         scene.observe(SOMEBODY)
     assert scene.groups.list_groups() == []
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[list[CameraScene]]:
+    """Two processes on one store."""
+    visions = FakeVision(), FakeVision()
+    with (
+        open_environment(tmp_path, vision=visions[0]) as first,
+        open_environment(tmp_path, vision=visions[1]) as second,
+    ):
+        yield [CameraScene(first, visions[0]), CameraScene(second, visions[1])]
+
+
+def test_stranger_whom_two_replicas_see_is_one_group(replicas: list[CameraScene]) -> None:
+    first, second = replicas
+    first.observe(near(SOMEBODY, 0.97, 1), "door")
+    second.observe(near(SOMEBODY, 0.97, 2), "yard", NOW + 1)
+    second.observe(OTHER, "yard", NOW + 2)
+    first.observe(near(OTHER, 0.97, 1), "door", NOW + 3)
+    assert len(second.groups.list_groups()) == len(first.groups.list_groups()) == 2
+    assert first.stored.read_ids() == {group.id for group in first.groups.list_groups()}
+
+
+def test_stranger_whom_two_replicas_see_in_one_moment_is_one_group(replicas: list[CameraScene]) -> None:
+    together = threading.Barrier(2)
+
+    def observe(scene: CameraScene, seed: int) -> None:
+        for person in range(10):
+            together.wait()
+            scene.observe(near(descriptor(100 + person), 0.97, seed), "door", NOW + person)
+
+    threads = [threading.Thread(target=observe, args=(scene, n)) for n, scene in enumerate(replicas)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(replicas[0].stored.read_ids()) == 10
+
+
+def test_group_that_was_named_at_one_replica_is_gone_at_the_other(replicas: list[CameraScene]) -> None:
+    first, second = replicas
+    first.observe(SOMEBODY)
+    (group,) = first.groups.list_groups()
+    second.groups.follow()
+    assert second.groups.waiting == 1
+    first.env.registry.enrol_unknown(group.id, "Alice", CLI_CALLER)
+    second.env.updater.refresh()
+    second.groups.follow()
+    assert second.groups.list_groups() == []
+    assert second.env.who(SOMEBODY) == "alice"
+
+
+def test_replicas_that_tidy_in_one_moment_do_not_disturb_each_other(
+    replicas: list[CameraScene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = replicas
+    first.observe(SOMEBODY, moment=NOW - 8 * DAY)
+    second.groups.follow()
+    # The first one deletes the group after the second one has decided to do the same.
+    follow = second.groups.follow
+    monkeypatch.setattr(second.groups, "follow", lambda: (follow(), first.tidy()))
+    assert second.tidy() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from gateway.store.records import MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
@@ -15,6 +16,9 @@ class StoredGroups(Protocol):
     """
 
     damaged: frozenset[int]
+
+    def changing(self) -> AbstractContextManager[object]:
+        """Return a context in which no other process changes the store. Its changes are made together or not at all."""
 
     def load(self) -> list[UnknownGroup]:
         """Return all groups that can be read."""

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from gateway.model.names import unknown_group_error
 from gateway.store.records import MAX_CAMERAS_PER_GROUP, MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
@@ -43,6 +44,9 @@ class RelationalStoredGroups:
         self._keys = keys
         self._recipe = recipe
         self.damaged: frozenset[int] = frozenset()
+
+    def changing(self) -> AbstractContextManager[object]:
+        return self._database.transaction()
 
     def load(self) -> list[UnknownGroup]:
         """Return all groups of this recipe that can be read. Raise GatewayError if the store fails."""
