@@ -78,6 +78,9 @@ class AclRules:
         """Return the rules for the gateway itself."""
         base, settings = self._base, self._settings
         read = [f"{base}/+/{kind}" for kind in ("frame", "request/#", "part/#", "enabled/set")]
+        if (name := settings.cluster.name) is not None:
+            # mosquitto checks only the topics of the messages, other brokers also the filter.
+            read.append(f"$share/{name}/{base}/+/request/#")
         read += [each.pattern.topic_filter for each in settings.inputs.topics]
         read += [f"{each.topic_prefix}/{kind}" for each in settings.frigate.values() for kind in ("events", "stats")]
         kinds = ("result", "response/#", "verdict/#", "event", "present", "snapshot", "state", "enabled/state")
@@ -114,7 +117,8 @@ class AclRules:
         if caller.may("viewer"):
             kinds = ("result", "status", "event", "present", "snapshot", "state", "enabled/state")
             yield from (f"{base}/+/{kind}" for kind in kinds)
-            yield from (f"{base}/bridge/{kind}" for kind in ("health", "person/+"))
+            replica = () if self._settings.cluster.name is None else ("replica/+",)
+            yield from (f"{base}/bridge/{kind}" for kind in ("health", "person/+", *replica))
             yield self._discovery
 
     def _writable(self, caller: Caller) -> Iterator[str]:

@@ -109,6 +109,19 @@ class BridgeStateDocument(WireModel):
     state: Literal["online", "offline"]
 
 
+class ReplicaDocument(VersionedModel):
+    """The retained message on ``bridge/replica/<id>``, which is also the last will of a replica.
+
+    ``address``: the setting cluster.address. ``cameras``: those that the replica owns.
+    """
+
+    state: Literal["online", "offline"]
+    version: str
+    address: str | None
+    leader: bool
+    cameras: list[str]
+
+
 def write_health(health: Health) -> HealthDocument:
     progress = health.known_faces
     return HealthDocument(

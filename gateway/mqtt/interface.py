@@ -16,6 +16,7 @@ from gateway.metrics import Metrics
 from gateway.model.health import MqttHealth
 from gateway.model.subscriptions import Subscription
 from gateway.mqtt.announcements.wiring import Announcements
+from gateway.mqtt.cluster.replica import Replica
 from gateway.mqtt.parts import Parts
 from gateway.mqtt.services import Services
 from gateway.mqtt.single_gateway import SingleGateway
@@ -27,7 +28,7 @@ class MqttInterface:
 
     ``info``: the content of ``bridge/info``. ``on_fatal`` gets the error that ends the gateway. ``announcements``: the
     messages that answer nothing. ``subscriptions``: the topics of other programs that other parts of the gateway read.
-    Raises StartError.
+    ``replica``: the side of a replica of a cluster, which has to learn which cameras are its own. Raises StartError.
     """
 
     def __init__(
@@ -45,7 +46,10 @@ class MqttInterface:
         self._parts = parts = Parts(settings, services, identity, info, metrics, on_fatal, announcements, subscriptions)
         self.topics, self.loopback = parts.topics, parts.loopback
         self.uploads, self.bridge_status = parts.uploads, parts.bridge_status
-        self._side = side = SingleGateway(parts)
+        self.replica: Replica | None = None
+        if announcements.cluster is not None and announcements.replica is not None:
+            self.replica = Replica(parts, announcements.cluster, announcements.replica)
+        self._side = side = self.replica or SingleGateway(parts)
         self.downtime, self.queries = side.downtime, side.queries
         self.routes, self.connections = side.routes, side.connections
 
@@ -67,7 +71,7 @@ class MqttInterface:
 
         Raises StartError if another try would fail too, for example because the broker refuses the gateway.
         """
-        self.connections.start()
+        self._side.start()
 
     def repeat_announcements(self) -> None:
         """Publish all states again, for a program that has just started."""

@@ -91,9 +91,9 @@ class Parts:
         unchanged = UnchangedAnswers(live.unchanged_answer_s, live.most_cameras)
         return Queries(self.services, self.reader, validity, self.outbox, self.metrics, unchanged, answer_s=answer_s)
 
-    def make_pieces(self, queries: Queries) -> Pieces:
-        """Return the handler of pieces of queries."""
-        return Pieces(self.uploads, self.reader, self.intake, queries, self.outbox)
+    def make_pieces(self, queries: Queries, owns: Callable[[str], bool] = lambda _camera: True) -> Pieces:
+        """Return the handler of pieces of queries. ``owns``: returns whether this gateway answers a camera's pieces."""
+        return Pieces(self.uploads, self.reader, self.intake, queries, self.outbox, owns)
 
     def command_routes(self, connection: ConnectionName, validity: Validity) -> Iterator[Route]:
         """Give the routes of the commands of administrators and users."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.mqtt.codec.inbound import Ignored, Piece, Reader
@@ -14,14 +15,26 @@ from gateway.mqtt.transport.session import Session
 
 
 class Pieces:
-    """The handler of pieces, and of uploads whose pieces do not come."""
+    """The handler of pieces, and of uploads whose pieces do not come.
 
-    def __init__(self, uploads: Uploads, reader: Reader, intake: Intake, queries: Queries, outbox: Outbox) -> None:
+    ``owns``: returns whether this gateway answers a camera's pieces.
+    """
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        reader: Reader,
+        intake: Intake,
+        queries: Queries,
+        outbox: Outbox,
+        owns: Callable[[str], bool],
+    ) -> None:
         self._uploads = uploads
         self._reader = reader
         self._intake = intake
         self._queries = queries
         self._outbox = outbox
+        self._owns = owns
 
     def add(self, delivery: Delivery[Session], piece: Piece) -> None:
         """Acknowledge the piece, or answer the query that it completes. Raises GatewayError."""
@@ -37,4 +50,6 @@ class Pieces:
     def tick(self, session: Session) -> None:
         """Report the uploads whose pieces do not come."""
         for address, error in self._uploads.tick():
-            self._outbox.fail(Delivery(session=session), address, error)
+            # The other pieces may have come to another replica, which answers.
+            if self._owns(str(address.origin.camera)):
+                self._outbox.fail(Delivery(session=session), address, error)

@@ -43,7 +43,7 @@ class RequestConnection:
     """A reconnector with its upkeep and its watchdog.
 
     ``answer_s``: the setting mqtt.answer_s. ``on_tick``: further tasks, twice a second. ``on_fatal`` gets the error
-    that ends the gateway.
+    that ends the gateway. ``explains_end``: returns whether there is another reason for the end of a session.
     """
 
     def __init__(
@@ -55,10 +55,12 @@ class RequestConnection:
         answer_s: float,
         on_fatal: Callable[[GatewayError], None],
         on_tick: Callable[[Session], None],
+        explains_end: Callable[[], bool] = lambda: False,
     ) -> None:
         self._dispatch = partial(router.dispatch, upkeep.connection)
         self._upkeep = upkeep
         self._on_tick = on_tick
+        self._explains_end = explains_end
         self._last_request_at = -math.inf
         self.reconnector = make_reconnector(
             make_spec, on_up=upkeep.start, on_message=self._receive, on_tick=self._tick, on_down=self._end
@@ -79,4 +81,5 @@ class RequestConnection:
         self._watchdog.tick()
 
     def _end(self) -> bool:
-        return self._upkeep.end(self.reconnector.ledger.oldest_unconfirmed())
+        is_explained = self._explains_end()
+        return self._upkeep.end(self.reconnector.ledger.oldest_unconfirmed()) or is_explained

@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.files.small_file import read_or_set_aside, replace_text
 from gateway.mqtt.codec.topics import PUBLISHABLE
@@ -20,7 +20,13 @@ BRIDGE: Final = "bridge"
 """The owner of ``bridge/state`` and ``bridge/info``, and of every topic in a file that names no owners."""
 
 LIVE: Final = "live"
-"""The owner of the topics of live cameras and of people."""
+"""The owner of the topics of live cameras and of people; in a cluster, only of cameras."""
+
+PEOPLE: Final = "people"
+"""The owner of the topics of people, and of the switch for all cameras, in a cluster."""
+
+REPLICA: Final = "replica"
+"""The owner of the descriptions of replicas."""
 
 HOMEASSISTANT: Final = "homeassistant"
 """The owner of the topics that describe devices to Home Assistant."""
@@ -29,14 +35,42 @@ MAX_BYTES = 100_000_000
 """More than five topics of 150 bytes for each of the 100,000 cameras that the setting live.most_cameras allows."""
 
 
-class RetainedTopics:
+class RetainedJournal(Protocol):
     """The retained topics of the gateway and the owner of each. Safe to use from any thread.
 
-    An owner is a part of the gateway that publishes retained messages. Raises StartError if a damaged file cannot be
-    set aside.
+    An owner is a part of the gateway that publishes retained messages.
     """
 
     # An owner clears only its own topics: a topic that it does not know may be a current one of another owner.
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about topics that are lost from the journal."""
+
+    def add(self, owner: str, *topics: str) -> None:
+        """Record the topics before anything retained is published on them. A topic belongs to its last owner.
+
+        Raises Busy if they cannot be recorded now.
+        """
+
+    def left_behind(self, owner: str, current: Collection[str]) -> list[str]:
+        """Return the owner's topics that are not among its current ones, sorted.
+
+        The owner publishes an empty retained message on each, and calls ``remove`` when the broker has it.
+        """
+
+    def belongs_to(self, owner: str, topic: str) -> bool:
+        """Return whether the topic is one of the owner's."""
+
+    def remove(self, owner: str, *topics: str) -> None:
+        """Forget the topics, whose retained messages are cleared, unless another owner has them now."""
+
+
+class RetainedTopics:
+    """The journal of a gateway that works alone, a file. Implements RetainedJournal.
+
+    Raises StartError if a damaged file cannot be set aside.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

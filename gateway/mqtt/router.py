@@ -11,9 +11,10 @@ from gateway.mqtt.transport.connection_spec import ConnectionName
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
 
-When = Literal["always", "exclusive", "searching", "included"]
+When = Literal["always", "exclusive", "searching", "included", "owned"]
 """The time of the subscription to a filter. ``exclusive``: once no other gateway serves the same topics. ``searching``:
-while the gateway searches for another one. ``included``: never, since the filter of another route includes this one."""
+while the gateway searches for another one. ``included``: never, since the filter of another route includes this one.
+``owned``: the part of the filter that is about the cameras that this replica owns."""
 
 Handler = Callable[[Delivery[Session]], None]
 
@@ -53,7 +54,7 @@ class Router:
 
 
 def pattern_of(topic_filter: str) -> re.Pattern[str]:
-    """Return the pattern of the topics that the filter matches (MQTT 5.0, 4.7)."""
-    text = re.escape(topic_filter).replace(r"\+", "[^/]*")
+    """Return the pattern of the topics that the filter matches (MQTT 5.0, 4.7), which may be shared (4.8.2)."""
+    text = re.escape(re.sub(r"^\$share/[^/]+/", "", topic_filter)).replace(r"\+", "[^/]*")
     # The filter ``a/#`` matches ``a`` too.
     return re.compile(re.sub(r"/?\\#$", "(/.*)?", text) if topic_filter != "#" else ".*", re.DOTALL)

@@ -71,6 +71,10 @@ class SingleGateway:
         """Sentences about problems that need a person's attention."""
         return (*self._duplicates.warnings, *self.downtime.warnings)
 
+    def start(self) -> None:
+        """Start to connect. Raises StartError."""
+        self.connections.start()
+
     def stop_accepting(self) -> None:
         """Leave further messages unacknowledged: they come again at the next start."""
         self._parts.intake.stop_accepting()

@@ -11,6 +11,7 @@ from gateway.contract.live import write_camera_state, write_event, write_person_
 from gateway.model.sightings import CameraState, PersonPresence, Presence, SightingEvent
 from gateway.mqtt.announcements.documents import RetainedDocuments
 from gateway.mqtt.announcements.events import EventQueue
+from gateway.mqtt.announcements.scope import Scope
 from gateway.mqtt.announcements.snapshots import Snapshots
 from gateway.mqtt.codec.live_topics import BRIDGE, LiveTopics
 from gateway.mqtt.transport.packets import Publication
@@ -21,7 +22,8 @@ ON, OFF = b"ON", b"OFF"
 class MqttAnnouncer:
     """Publisher of sightings on the topics of ``docs/reference/mqtt.md``. Implements Announcer.
 
-    ``first_cameras``: those that are configured or have sightings. The others come last: any topic can name a camera.
+    ``people``: the documents of people, and of the switch for all cameras. ``first_cameras``: those that are configured
+    or have sightings. The others come last: any topic can name a camera.
     """
 
     def __init__(
@@ -29,25 +31,30 @@ class MqttAnnouncer:
         topics: LiveTopics,
         settings: LiveSettings,
         documents: RetainedDocuments,
+        people: RetainedDocuments,
         events: EventQueue,
+        scope: Scope,
         first_cameras: Collection[str] = (),
     ) -> None:
         self._topics = topics
         self._first_cameras = frozenset(first_cameras)
         self._documents = documents
+        self._people_documents = people
         self._events = events
+        self._scope = scope
         self._snapshots = Snapshots(topics, settings.snapshot, documents, events)
         self._cameras: dict[str, CameraState] = {}
         self._presences: dict[str, Presence] = {}
         self._people: dict[str, PersonPresence] = {}
-        if settings.enabled:
-            self._restore(settings.most_cameras)
 
     def announce_snapshot(self, camera: str, picture: bytes) -> None:
-        self._snapshots.show(camera, picture)
+        if self._scope.owns(camera):
+            self._snapshots.show(camera, picture)
 
     def announce_event(self, event: SightingEvent) -> None:
         sighting = event.sighting
+        if not self._scope.owns(sighting.camera):
+            return
         people = [each.slug for each in (sighting.person, event.previous) if each is not None]
         people += [each.person.slug for each in sighting.candidates]
         self._snapshots.note_event(event)
@@ -55,14 +62,26 @@ class MqttAnnouncer:
         self._events.put(Publication(topic, document, content_type="application/json"), sighting.camera, *people)
 
     def announce_presence(self, presence: Presence) -> None:
+        if self._scope.owns(presence.camera):
+            self._publish_presence(presence)
+
+    def _publish_presence(self, presence: Presence) -> None:
         self._presences[presence.camera] = presence
         self._documents.publish(self._topics.present(presence.camera), dump(write_presence(presence)))
 
     def announce_person(self, presence: PersonPresence) -> None:
+        if self._scope.is_leader:
+            self._publish_person(presence)
+
+    def _publish_person(self, presence: PersonPresence) -> None:
         self._people[presence.person.slug] = presence
-        self._documents.publish(self._topics.person(presence.person.slug), dump(write_person_presence(presence)))
+        self._people_documents.publish(self._topics.person(presence.person.slug), dump(write_person_presence(presence)))
 
     def announce_camera(self, state: CameraState) -> None:
+        if self._scope.owns(state.camera):
+            self._publish_camera(state)
+
+    def _publish_camera(self, state: CameraState) -> None:
         before, self._cameras[state.camera] = self._cameras.get(state.camera), state
         is_change = before is None or replace(before, last_frame=state.last_frame) != state
         is_urgent = is_change and self._matters(before, state)
@@ -73,39 +92,68 @@ class MqttAnnouncer:
             self._snapshots.withdraw(state.camera)
 
     def announce_switch(self, enabled: bool) -> None:
-        self._documents.publish(self._topics.switch(BRIDGE), ON if enabled else OFF)
+        if self._scope.is_leader:
+            self._people_documents.publish(self._topics.switch(BRIDGE), ON if enabled else OFF)
         if not enabled:
             self._snapshots.withdraw_all()
 
     def remove_person(self, slug: str) -> None:
         self._people.pop(slug, None)
-        self._documents.withdraw(self._topics.person(slug))
+        if self._scope.is_leader:
+            self._people_documents.withdraw(self._topics.person(slug))
         self._events.forget(slug)
         self._snapshots.forget_person(slug)
 
     def remove_camera(self, camera: str) -> None:
         self._cameras.pop(camera, None)
         self._presences.pop(camera, None)
-        topics = self._topics
-        self._documents.withdraw(topics.present(camera), topics.state(camera), topics.switch(camera))
+        if self._scope.owns(camera):
+            self._documents.withdraw(*self._topics_of(camera))
         self._events.forget(camera)
         self._snapshots.withdraw(camera)
 
     def announce_absence(self) -> None:
         """Announce that nobody is present any more, and no camera connected, since the gateway stops."""
         for presence in [each for each in self._presences.values() if each.count]:
-            self.announce_presence(Presence(camera=presence.camera, last_text=presence.text, last_at=presence.last_at))
+            self._publish_presence(Presence(camera=presence.camera, last_text=presence.text, last_at=presence.last_at))
         for person in [each for each in self._people.values() if each.present]:
-            self.announce_person(replace(person, present=False))
+            self._publish_person(replace(person, present=False))
         for state in [each for each in self._cameras.values() if each.connected]:
-            self.announce_camera(replace(state, connected=False))
+            self._publish_camera(replace(state, connected=False))
+
+    def gain_camera(self, camera: str) -> None:
+        """Begin to announce a camera that another gateway announced before."""
+        # Whom the retained picture shows is not known here: the person may have been erased since.
+        self._documents.withdraw(self._topics.snapshot(camera))
+
+    def release_camera(self, camera: str) -> None:
+        """Announce a camera no more: another gateway does."""
+        self._cameras.pop(camera, None)
+        self._presences.pop(camera, None)
+        self._snapshots.release(camera)
+        self._documents.release(*self._topics_of(camera))
+        self._events.forget(camera)
+
+    def is_confirmed(self, camera: str) -> bool:
+        """Return whether the broker has everything that was announced about a camera."""
+        topics = *self._topics_of(camera), self._topics.snapshot(camera)
+        return self._documents.is_confirmed(*topics) and not self._events.has(camera)
+
+    def release_people(self) -> None:
+        """Announce people no more: another gateway does."""
+        self._people.clear()
+        self._people_documents.release_all()
 
     def _matters(self, before: CameraState | None, state: CameraState) -> bool:
         """Return whether a camera sends pictures, has sent some, or is configured."""
         was_connected = before is not None and before.connected
         return state.connected or was_connected or state.camera in self._first_cameras
 
-    def _restore(self, most_cameras: int) -> None:
+    def _topics_of(self, camera: str) -> tuple[str, str, str]:
+        topics = self._topics
+        return topics.present(camera), topics.state(camera), topics.switch(camera)
+
+    def restore(self, most_cameras: int) -> None:
         """Take over the cameras of an earlier run: nobody is there, and no frame has come yet."""
         known = self._topics.read_cameras(self._documents.earlier_topics)
         # The topics of further cameras are cleared, or their number could grow with each run.

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Collection
 from itertools import islice
 
+from gateway.errors import Busy
 from gateway.mqtt.announcements.source import publish
-from gateway.mqtt.retained import RetainedTopics
+from gateway.mqtt.retained import RetainedJournal
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.session import Session
@@ -29,14 +30,22 @@ class RetainedDocuments:
 
     Only the newest document of a topic is kept, and only that one is published after the broker was away. The broker is
     cleared of all topics that the owner does not use any more, also those of an earlier run.
-    ``on_work`` is called when there is something to send.
+    ``on_work`` is called when there is something to send. ``is_mine``: returns False for the owner's topics of which
+    another gateway takes care.
     """
 
-    def __init__(self, owner: str, retained: RetainedTopics, on_work: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        owner: str,
+        retained: RetainedJournal,
+        on_work: Callable[[], None] = lambda: None,
+        is_mine: Callable[[str], bool] = lambda _topic: True,
+    ) -> None:
         self._owner = owner
         self.title = f"Retained messages ({owner})"
         self._retained = retained
         self._on_work = on_work
+        self._is_mine = is_mine
         self._lock = threading.Lock()
         self._documents: dict[str, bytes] = {}
         # Topics whose newest document was not sent on this session yet. The order is that of the announcements.
@@ -87,6 +96,26 @@ class RetainedDocuments:
                     self._unsent[topic] = None
         self._on_work()
 
+    def release(self, *topics: str) -> None:
+        """Forget the documents of topics without clearing them: another gateway publishes there from now on."""
+        with self._lock:
+            for topic in topics:
+                self._documents.pop(topic, None)
+                self._unsent.pop(topic, None)
+                self._deferred.pop(topic, None)
+                self._not_urgent.discard(topic)
+                self._clearing.pop(topic, None)
+
+    def release_all(self) -> None:
+        """Forget all documents without clearing their topics."""
+        self.release(*self._documents, *self._clearing)
+
+    def is_confirmed(self, *topics: str) -> bool:
+        """Return whether the broker has the newest document of each topic."""
+        with self._lock:
+            waiting = {*self._unsent, *self._deferred, *(each for each, sent in self._sent.items() if not sent.settled)}
+            return waiting.isdisjoint(topics)
+
     def start_session(self) -> None:
         """Publish all documents again, since the broker may have lost them, and clear the topics of an earlier run."""
         with self._lock:
@@ -107,10 +136,14 @@ class RetainedDocuments:
         """Publish up to ``count`` documents, and return their number."""
         with self._lock:
             topics = list(islice(self._unsent, count))
-            messages = [self._take(session, topic) for topic in topics]
             # Before the messages: after a kill between the two steps the next run can still clear the topics. Under the
             # lock: ``withdraw`` clears only the topics that are recorded.
-            self._retained.add(self._owner, *(each.topic for each, _ in messages if each.payload))
+            try:
+                self._retained.add(self._owner, *(topic for topic in topics if topic in self._documents))
+            except Busy:
+                # A later call tries again.
+                return 0
+            messages = [self._take(session, topic) for topic in topics]
         for publication, delivery in messages:
             publish(session, publication, delivery)
         return len(messages)
@@ -158,7 +191,7 @@ class RetainedDocuments:
             self._warn(self._clearing)
         may_clear = self._failed_attempts < MAX_CLEARING_ATTEMPTS
         found = self._retained.left_behind(self._owner, self._documents) if may_clear else []
-        self._clearing = dict.fromkeys(found)
+        self._clearing = dict.fromkeys(filter(self._is_mine, found))
 
     def _warn(self, topics: Collection[str]) -> None:
         log.warning(

@@ -62,6 +62,12 @@ class EventQueue:
             self._drop_surplus()
         self._on_work()
 
+    def has(self, subject: str) -> bool:
+        """Return whether the broker has not confirmed all events about a camera or a person."""
+        with self._lock:
+            sent = (each for each in self._sent if each.delivery is None or not each.delivery.settled)
+            return any(subject in each.subjects for each in (*self._waiting, *sent))
+
     def forget(self, subject: str) -> None:
         """Drop the events about a camera or a person."""
         with self._lock:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gateway.config import Settings
 from gateway.mqtt.codec.live_topics import LiveTopics
-from gateway.mqtt.retained import LIVE, RetainedTopics
+from gateway.mqtt.retained import LIVE, RetainedJournal, RetainedTopics
 
 
-def find_known_cameras(settings: Settings, retained: RetainedTopics | None = None) -> frozenset[str]:
+def find_known_cameras(settings: Settings, retained: RetainedJournal | None = None) -> frozenset[str]:
     """Return the cameras of the settings, and those that a gateway has announced.
 
     ``retained``: the journal of the announcements, if it is open. Raise StartError.

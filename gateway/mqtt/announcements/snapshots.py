@@ -72,6 +72,11 @@ class Snapshots:
         """Withdraw the picture of a camera."""
         self._withdraw([camera])
 
+    def release(self, camera: str) -> None:
+        """Forget the picture of a camera that another gateway announces from now on."""
+        self._shown.pop(camera, None)
+        self._documents.release(self._topics.snapshot(camera))
+
     def withdraw_all(self) -> None:
         self._withdraw(list(self._shown))
 

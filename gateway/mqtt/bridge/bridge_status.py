@@ -55,6 +55,10 @@ class BridgeStatus:
         self._documents.publish(self._topics.state, self.state_message("online").payload)
         self._documents.publish(self._topics.info, dump(self._info))
 
+    def announce_offline(self) -> None:
+        """Announce that no gateway serves from now on."""
+        self._documents.publish(self._topics.state, self.will.payload)
+
     def announce_health(self) -> None:
         """Publish ``bridge/health`` if the health has changed, or if the last message is 30 s old."""
         health = write_health(self._health())

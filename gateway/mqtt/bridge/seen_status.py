@@ -42,7 +42,12 @@ class SeenStatus:
         """Return whether the messages come from another gateway and say that it is online."""
         state = self._documents.get(self._state_topic)
         online = isinstance(state, dict) and state.get("state") == "online"
-        return online and self._info.get("instance") not in (None, own_instance)
+        return online and self.instance not in (None, own_instance)
+
+    @property
+    def instance(self) -> object:
+        """The instance in the messages, if they have one."""
+        return self._info.get("instance")
 
     def another_gateway_error(self, instance: str) -> AnotherGateway:
         """Return the error that names the other gateway, with its host if that is known."""

@@ -78,15 +78,25 @@ class Topics:
         self.commands = f"{base}/bridge/request/#"
         self.user_commands = f"{base}/bridge/user/+/request/#"
         self.pieces = f"{base}/+/part/#"
+        self.first_pieces = f"{base}/+/part/0/#"
         self.state = f"{base}/bridge/state"
         self.info = f"{base}/bridge/info"
         self.health = f"{base}/bridge/health"
         self.acl_probe = f"{base}/acl_probe"
         self.loopbacks = f"{base}/bridge/canary/"
+        self.leader_loopback = f"{self.loopbacks}leader"
 
     def frame(self, camera: str) -> str:
         """Return the topic of a camera's frames."""
         return f"{self._base}/{camera}/frame"
+
+    def replica(self, replica: str) -> str:
+        """Return the topic of the description of a replica."""
+        return f"{self._base}/bridge/replica/{replica}"
+
+    def pieces_of(self, camera: str) -> str:
+        """Return the filter of the pieces of a camera's requests."""
+        return f"{self._base}/{camera}/part/#"
 
     def loopback(self, instance: str) -> str:
         """Return the topic of a gateway's loopback messages."""

@@ -41,6 +41,7 @@ class Loopback:
     message of a session is back, all requests that waited at the broker have come in.
 
     ``caught_up``: whether a message of this session is back. A request that comes later was sent during this session.
+    ``returned_number``: that of the last message that came back.
     """
 
     def __init__(self, topic: str) -> None:
@@ -51,11 +52,12 @@ class Loopback:
         self._returned_at = -math.inf
         # A random start: a message of an earlier run may come late, out of a resumed session.
         self._number = self._first_of_session = secrets.randbelow(10**12)
+        self.returned_number = -1
 
     def start_session(self, session: Session) -> None:
         """Send the first message on a new session."""
         self._first_of_session = self._number + 1
-        self._send(session)
+        self.send(session)
 
     def end_session(self) -> None:
         """Forget that a message came back: the next session may have lost its subscriptions."""
@@ -64,13 +66,14 @@ class Loopback:
     def tick(self, session: Session) -> None:
         """Send a message every 10 s."""
         if time.monotonic() > self._sent_at + LOOPBACK_INTERVAL_S:
-            self._send(session)
+            self.send(session)
 
     def receive(self, payload: bytes) -> None:
         """Take a message on ``topic``, which counts only if this session has sent it."""
         message = read_loopback(payload)
         if message is not None and self._first_of_session <= message.number <= self._number:
             self._returned_at = time.monotonic()
+            self.returned_number = message.number
             self.caught_up = True
 
     @property
@@ -88,9 +91,11 @@ class Loopback:
         """Milliseconds since the first message was sent."""
         return 0 if self._first_sent_at is None else int(1000 * (time.monotonic() - self._first_sent_at))
 
-    def _send(self, session: Session) -> None:
+    def send(self, session: Session) -> int:
+        """Send a message, and return its number."""
         self._number += 1
         self._sent_at = time.monotonic()
         self._first_sent_at = self._first_sent_at or self._sent_at
         message = LoopbackMessage(self._number, self.up_ms)
         session.publish(Publication(self.topic, message.write(), qos=1, expiry=int(LOOPBACK_FRESH_S)))
+        return self._number

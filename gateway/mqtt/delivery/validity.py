@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import Protocol
 
 from gateway.errors import Expired, GatewayError
 from gateway.metrics import Metrics
-from gateway.mqtt.delivery.downtime import Downtime
 from gateway.mqtt.delivery.loopback import Loopback
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
@@ -15,10 +15,20 @@ from gateway.mqtt.transport.session import Session
 log = logging.getLogger(__name__)
 
 
+class DowntimeClock(Protocol):
+    """The measure of the time since messages were last taken from the broker."""
+
+    def mark_alive(self) -> None:
+        """Record that a message has come in just now."""
+
+    def seconds(self) -> float:
+        """Return the time since ``mark_alive`` in seconds, or inf if it is unknown."""
+
+
 class Validity:
     """The judge of how old a request may be. ``request_s``: the setting limits.request_s, the longest validity."""
 
-    def __init__(self, request_s: float, downtime: Downtime, loopback: Loopback, metrics: Metrics) -> None:
+    def __init__(self, request_s: float, downtime: DowntimeClock, loopback: Loopback, metrics: Metrics) -> None:
         self._request_s = request_s
         self._downtime = downtime
         self._loopback = loopback

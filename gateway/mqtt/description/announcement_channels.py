@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gateway.contract.components import Components, Schema
 from gateway.contract.errors import ErrorDocument
-from gateway.contract.health import BridgeInfoDocument, BridgeStateDocument, HealthDocument
+from gateway.contract.health import BridgeInfoDocument, BridgeStateDocument, HealthDocument, ReplicaDocument
 from gateway.contract.live import CameraStateDocument, EventDocument, PersonPresenceDocument, PresentDocument
 from gateway.contract.verdict import VerdictLine
 from gateway.mqtt.description.channel import JPEG, JSON, PICTURE, TEXT, Channel, Message
@@ -59,6 +59,9 @@ def _bridge_channels(components: Components) -> Iterator[Channel]:
     yield Channel("bridge_state", "bridge/state", text, "send", [state], retain=True)
     yield Channel("bridge_info", "bridge/info", "Version, operations and limits", "send", [info], retain=True)
     yield Channel("bridge_health", "bridge/health", "The health of the gateway", "send", [health], qos=0)
+    replica = Message("bridge_replica", JSON, components.ref(ReplicaDocument))
+    text = "A replica of a cluster; its last will is offline"
+    yield Channel("bridge_replica", "bridge/replica/{replica}", text, "send", [replica], retain=True)
     # The name of a camera is reserved.
     text = "The error of a frame of a camera with the name bridge"
     yield Channel("bridge_result", "bridge/result", text, "send", [error], qos=0)

@@ -19,6 +19,7 @@ PARAMETERS: Mapping[str, str] = {
     "number": "The number of the piece, from 0.",
     "count": "The number of all pieces.",
     "instance": "The id of the gateway that publishes.",
+    "replica": "The id of a replica of a cluster.",
 }
 """The levels of a topic that differ from message to message."""
 

@@ -1,0 +1,193 @@
+"""The MQTT side of a replica: its routes, and its connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+
+from gateway.model import RESERVED_CAMERAS
+from gateway.mqtt.announcements.documents import RetainedDocuments
+from gateway.mqtt.cluster.camera_finder import CameraFinder
+from gateway.mqtt.cluster.connections import ReplicaConnections
+from gateway.mqtt.cluster.member import ClusterMember
+from gateway.mqtt.cluster.replica_status import ReplicaStatus
+from gateway.mqtt.cluster.shared_downtime import NoDowntime, SharedDowntime
+from gateway.mqtt.cluster.single_gateway_search import SingleGatewaySearch
+from gateway.mqtt.codec.live_topics import LiveTopics
+from gateway.mqtt.delivery.loopback import Loopback
+from gateway.mqtt.delivery.poison_guard import PoisonGuard
+from gateway.mqtt.delivery.validity import Validity
+from gateway.mqtt.parts import Parts
+from gateway.mqtt.pieces import Pieces
+from gateway.mqtt.router import Handler, Route, Router
+from gateway.mqtt.transport.ledger import Delivery
+from gateway.mqtt.transport.session import Session
+from gateway.mqtt.upkeep import Upkeep
+
+CONFIRM_S = 1.0
+"""Time for the broker to confirm the last messages about a camera before another replica owns it."""
+
+CONFIRM_POLL_S = 0.01
+
+
+class Replica:
+    """The composition of the parts for a replica of a cluster.
+
+    The four methods about cameras and the leadership are called by one thread, one after the other.
+    """
+
+    def __init__(self, parts: Parts, member: ClusterMember, documents: RetainedDocuments) -> None:
+        """``documents``: about this replica."""
+        self._parts = parts
+        self._place = place = member.place
+        self._topics = LiveTopics(parts.settings.mqtt.base)
+        self.downtime = downtime = SharedDowntime(member.notes)
+        settings, cluster, metrics = parts.settings, parts.settings.cluster, parts.metrics
+        validity = Validity(settings.limits.request_s, NoDowntime(), parts.loopback, metrics)
+        leader_loopback = Loopback(parts.topics.leader_loopback)
+        command_validity = Validity(settings.limits.request_s, downtime, leader_loopback, metrics)
+        self.queries = parts.make_queries(validity)
+        pieces = parts.make_pieces(self.queries, self._owns)
+        self._search = SingleGatewaySearch(parts.topics, place, cluster.lease_s, parts.outbox.announce)
+        self._status = status = ReplicaStatus(parts.topics, documents, place, cluster.address)
+        self.routes = list(self._make_routes(validity, command_validity, pieces))
+        router = Router(self.routes, parts.intake.ignore)
+        outbox, announcements, guard = parts.outbox, parts.announcements, parts.poison_guard
+        upkeep = Upkeep("requests", outbox, validity, parts.loopback, status, announcements.sender, guard)
+        leader_upkeep = Upkeep(
+            "leader",
+            outbox,
+            command_validity,
+            leader_loopback,
+            parts.bridge_status,
+            announcements.leader_sender,
+            PoisonGuard(),
+        )
+        upkeeps = upkeep, leader_upkeep
+        self.connections = ReplicaConnections(parts, place, router, upkeeps, self._search, pieces, downtime)
+        specs = self.connections.specs
+        self._finder = CameraFinder(specs.mqtt, specs.client_id, parts.topics.frames, place, self._note_camera)
+
+    def _make_routes(self, validity: Validity, command_validity: Validity, pieces: Pieces) -> Iterator[Route]:
+        parts, topics, reader, handler = self._parts, self._parts.topics, self._parts.reader, self._parts.intake.handler
+        acknowledge = parts.outbox.acknowledge
+        share = f"$share/{parts.settings.cluster.name}"
+        yield Route("requests", parts.loopback.topic, 1, validity.receive_loopback)
+        # The shared filter matches commands too, which the leader takes.
+        yield Route("requests", topics.commands, 1, acknowledge, "included")
+        yield Route("requests", f"{share}/{topics.requests}", 1, handler(reader.read_query, self.queries.ask))
+        yield Route("frames", topics.frames, 0, self._if_owned(handler(reader.read_frame, self.queries.ask)), "owned")
+        yield Route("frames", topics.pieces, 1, self._if_owned(handler(reader.read_piece, pieces.add)), "owned")
+        yield Route("frames", self._search.loopback_filter, 0, self._watch)
+        yield Route("frames", topics.state, 0, self._watch, "searching")
+        yield Route("frames", topics.info, 0, self._watch, "searching")
+        yield from parts.foreign_routes(self.queries)
+        yield Route("leader", topics.leader_loopback, 1, command_validity.receive_loopback)
+        yield from parts.command_routes("leader", command_validity)
+        yield from parts.switch_routes("leader")
+        yield Route("leader", topics.first_pieces, 0, self._note_camera_of_piece)
+
+    def _if_owned(self, handle: Handler) -> Handler:
+        """Return the handler that drops messages of cameras which another replica owns by now."""
+
+        def handle_if_owned(delivery: Delivery[Session]) -> None:
+            camera = self._topics.read_camera(delivery.received.topic)
+            if camera is not None and self._owns(camera):
+                handle(delivery)
+            else:
+                self._parts.outbox.acknowledge(delivery)
+
+        return handle_if_owned
+
+    def _owns(self, camera: str) -> bool:
+        return camera in self._place.owned
+
+    def _watch(self, delivery: Delivery[Session]) -> None:
+        self._search.receive(delivery.received)
+
+    def _note_camera_of_piece(self, delivery: Delivery[Session]) -> None:
+        if not delivery.received.retained:
+            self._note_camera(delivery.received.topic)
+
+    def _note_camera(self, topic: str) -> None:
+        """Add the camera of a topic to the cluster."""
+        camera = self._topics.read_camera(topic)
+        if camera is None or camera in RESERVED_CAMERAS:
+            self._parts.ignored.report_name(topic)
+        elif camera not in (each.name for each in self._place.view().cameras):
+            self._place.add_cameras([camera])
+
+    @property
+    def loopback_fresh(self) -> bool:
+        """True if messages come in."""
+        return self._parts.loopback.fresh
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about problems that need a person's attention."""
+        return self._search.warnings
+
+    def start(self) -> None:
+        """Start to connect. Raises StartError."""
+        self.connections.start()
+        self._finder.start()
+
+    def release_cameras(self, cameras: Collection[str]) -> None:
+        """Take no more frames of cameras, and let the broker have all that was announced about them."""
+        self.connections.subscribe()
+        announcer = self._parts.announcements.announcer
+        if not self._has_successor():
+            announcer.announce_absence()
+        self._wait_until(lambda: all(map(announcer.is_confirmed, cameras)))
+        for camera in cameras:
+            announcer.release_camera(camera)
+        self._status.publish()
+
+    def gain_cameras(self, cameras: Collection[str]) -> None:
+        """Take the frames of cameras that this replica owns now."""
+        for camera in cameras:
+            self._parts.announcements.announcer.gain_camera(camera)
+        self.connections.subscribe()
+        self._status.publish()
+
+    def start_leading(self) -> None:
+        """Take the commands. All that the leader announces was announced before this call."""
+        self.connections.start_leading()
+        self._finder.wake()
+        self._status.publish()
+
+    def stop_leading(self) -> None:
+        """Take no more commands, and forget what only the leader announces."""
+        if not self._has_successor():
+            self._say_goodbye()
+        self.connections.stop_leading()
+        self._parts.announcements.announcer.release_people()
+        self._status.publish()
+
+    def _say_goodbye(self) -> None:
+        """Announce that nobody is present and no gateway serves: no other replica will."""
+        with self.connections.last_words():
+            self._parts.announcements.announcer.announce_absence()
+            self._parts.bridge_status.announce_offline()
+            session = self.connections.leader.session
+            self._wait_until(lambda: session is None or not session.connected or session.pending == 0)
+
+    def _has_successor(self) -> bool:
+        return bool(self._place.view().candidates - {self._place.replica})
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the broker has messages, but not for long if it cannot be reached."""
+        deadline = time.monotonic() + CONFIRM_S
+        while self.connections.connected and not condition() and time.monotonic() < deadline:
+            time.sleep(CONFIRM_POLL_S)
+
+    def stop_accepting(self) -> None:
+        """Let the other replicas take the requests, and take those that are on their way to this one."""
+        self.connections.drain()
+        self._parts.intake.stop_accepting()
+
+    def stop(self) -> None:
+        """End the connections, after the broker has the last replies."""
+        self._search.stop()
+        self._finder.stop()
+        self.connections.stop()

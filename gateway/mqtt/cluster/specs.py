@@ -1,0 +1,71 @@
+"""The properties of the connections of a replica."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from gateway.config import Settings
+from gateway.mqtt.cluster.place import Place
+from gateway.mqtt.router import Router
+from gateway.mqtt.transport.connection_spec import ConnectionName, ConnectionSpec
+from gateway.mqtt.transport.packets import Publication
+
+NEED = "Replicas of a cluster (cluster.name) need a broker with MQTT 5 and shared subscriptions."
+
+# A request that waits at one replica may be lost with it, and another replica may be idle. So only as many requests
+# come in as keep the worker processes busy.
+REQUESTS_PER_WORKER = 2
+SPARE_REQUESTS = 2
+"""Requests beyond those of the worker processes: they are on their way, or are refused."""
+
+KEEPALIVE_S = 5
+"""The longest keep-alive. The broker notices after half as long again that a replica hangs, and shares out its part."""
+
+
+class ReplicaSpecs:
+    """The maker of the specs. ``client_id``: of this installation."""
+
+    def __init__(self, settings: Settings, client_id: str, place: Place, router: Router) -> None:
+        mqtt, cluster = settings.mqtt, settings.cluster
+        self.mqtt = mqtt.model_copy(update={"protocol": "5", "keepalive_s": min(KEEPALIVE_S, mqtt.keepalive_s)})
+        """The settings of all connections."""
+        # With the instance: all replicas may have the same setting mqtt.client_id.
+        self.client_id = f"{client_id}-{place.replica}"
+        self._leader_client_id = f"facegate-{cluster.name}-leader"
+        # A leader that is killed has a successor before this: nobody sees `offline`, as commands are answered.
+        self._will_delay_s = math.ceil(2 * cluster.lease_s)
+        self._window = REQUESTS_PER_WORKER * settings.workers.count + SPARE_REQUESTS
+        self._place = place
+        self._router = router
+
+    def frames(self) -> ConnectionSpec:
+        """Return the spec of the connection for frames."""
+        return self._make(f"{self.client_id}-live", "frames", self.mqtt.window)
+
+    def requests(self, inflight: int, will: Publication) -> ConnectionSpec:
+        """Return the spec of the connection for shared requests. ``inflight``: messages that the broker takes."""
+        return replace(self._make(self.client_id, "requests", self._window), inflight=inflight, will=will)
+
+    def leader(self, inflight: int, will: Publication, may_publish: Callable[[], bool]) -> ConnectionSpec:
+        """Return the spec of the connection of the leader. ``may_publish``: returns whether this replica leads."""
+        return replace(
+            self._make(self._leader_client_id, "leader", max(1, min(self.mqtt.window, inflight // 2))),
+            persistent=True,
+            inflight=inflight,
+            will=will,
+            will_delay_s=self._will_delay_s,
+            may_publish=may_publish,
+        )
+
+    def _make(self, client_id: str, connection: ConnectionName, window: int) -> ConnectionSpec:
+        return ConnectionSpec(
+            client_id,
+            self._router.filters(connection),
+            window=window,
+            # The people may have changed since: in a cluster a reply that is late is computed again.
+            forgets_replies=True,
+            may_publish=self._place.holds_lease,
+            need=NEED,
+        )
