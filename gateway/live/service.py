@@ -26,6 +26,7 @@ from gateway.model import Person, Recognition, Reply, Request, Timing
 from gateway.model.cameras import CameraReport, LastFrame
 from gateway.model.sightings import CameraState, EventType, PersonPresence, Presence, Sighting
 from gateway.service.annotator import Annotator
+from gateway.service.futures import settle_by
 from gateway.service.request_metrics import count_outcome
 from gateway.store.protocols import Sightings
 from gateway.workers.job import Report
@@ -115,6 +116,10 @@ class LiveService:
     def set_enabled(self, camera: str | None, on: bool) -> None:
         """Switch recognition on or off for a camera, or for all cameras (None)."""
         self._switches.turn(camera, on)
+        self.note_switched(camera)
+
+    def note_switched(self, camera: str | None) -> None:
+        """Follow a switch that was turned: of a camera, or for None the one for all cameras."""
         # Nothing of its pictures stays. When it is on again, it may show somebody who has stood still for long.
         self._frames.forget(camera)
         self.post(lambda: self._state.note_switch(camera, self._clock()))
@@ -186,7 +191,7 @@ class LiveService:
             return function()
 
         result: Future[T] = Future()
-        self.post(partial(_settle, result, call))
+        self.post(partial(settle_by, result, call))
         return result.result(CALL_TIMEOUT_S)
 
     def _follow(self, request: Request, report: Future[Report], answer: Future[Reply]) -> None:
@@ -240,11 +245,3 @@ class LiveService:
     def _count(self, answer: Future[Reply]) -> None:
         if not answer.cancelled():
             count_outcome(self._metrics, answer)
-
-
-def _settle(result: Future[T], function: Callable[[], T]) -> None:
-    try:
-        result.set_result(function())
-    # The caller waits for the result.
-    except Exception as error:
-        result.set_exception(error)

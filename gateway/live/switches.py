@@ -25,6 +25,8 @@ class Switches:
         self._store = store
         self._base = base
         self._lock = threading.Lock()
+        # Held while the store is used, and taken before the other lock.
+        self._storing = threading.Lock()
         self._off = self._saved = frozenset(store.read_disabled())
         # These are switched off however many others are.
         self._places = frozenset({ALL_CAMERAS})
@@ -78,10 +80,23 @@ class Switches:
 
     def save(self) -> None:
         """Store the switches, if they have changed. This may wait for the store. Raise GatewayError if it fails."""
-        off = self._off
-        if off != self._saved:
-            self._store.write_disabled(off)
-            self._saved = off
+        with self._storing:
+            off, saved = self._off, self._saved
+            if off != saved:
+                self._store.change_disabled(off=off - saved, on=saved - off)
+                self._saved = off
+
+    def follow(self) -> frozenset[str]:
+        """Turn the switches that other replicas have turned. Return their names. Raise GatewayError."""
+        with self._storing:
+            stored, saved = frozenset(self._store.read_disabled()), self._saved
+            with self._lock:
+                before = self._off
+                self._off = (before - (saved - stored)) | (stored - saved)
+                self._logged &= self._off
+                changed = before ^ self._off
+            self._saved = stored
+        return changed
 
     def _log_once(self, name: str, camera: str, error: SwitchedOff) -> None:
         """Log the first picture that a switch refuses after each change."""

@@ -31,6 +31,15 @@ def flatten(first: Future[Future[T]]) -> Future[T]:
     return last
 
 
+def settle_by(future: Future[T], function: Callable[[], T]) -> None:
+    """Set the result of a future by a function, or its exception."""
+    try:
+        future.set_result(function())
+    # The thread that waits for the future must learn of any exception.
+    except Exception as error:
+        future.set_exception(error)
+
+
 def _settle(future: Future[U], done: Future[T], function: Callable[[T], U]) -> None:
     if done.cancelled():
         future.cancel()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.errors import GatewayError
@@ -60,13 +61,11 @@ class StoredCameras:
 
     def set_enabled(self, camera: str | None, on: bool) -> None:
         name = {ALL_CAMERAS if camera is None else camera}
-        disabled = self._store.camera_switches.read_disabled()
-        self._store.camera_switches.write_disabled(disabled - name if on else disabled | name)
+        self._store.camera_switches.change_disabled(off=() if on else name, on=name if on else ())
         self._write_note(change="switch", camera=camera, on=on)
 
     def forget_camera(self, camera: str) -> None:
-        disabled = self._store.camera_switches.read_disabled()
-        self._store.camera_switches.write_disabled(disabled - {camera})
+        self._store.camera_switches.change_disabled(off=(), on={camera})
         self._sightings.forget_camera(camera)
         self._write_note(change="forget", camera=camera)
 
@@ -77,14 +76,27 @@ class StoredCameras:
     def _write_note(self, **note: object) -> None:
         now = time.time()
         # The names of notes are sorted by time.
-        self._store.notes.write_note(f"{NOTE_PREFIX}{now:.6f}", json.dumps({"at": now, **note}))
+        name = f"{NOTE_PREFIX}{now:.6f} {secrets.token_hex(3)}"
+        self._store.notes.write_note(name, json.dumps({"at": now, **note}))
 
 
 class LiveNotes:
-    """The thread that applies the notes of commands to the cameras of this gateway."""
+    """The thread that applies the notes of commands to the cameras of this gateway.
 
-    def __init__(self, store: Store, sightings: Sightings, live: CameraChanges) -> None:
+    ``owns``: returns whether a camera is followed here. None for a single gateway, which deletes the notes that it
+    applies. A replica leaves them to the others until they are too old.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sightings: Sightings,
+        live: CameraChanges,
+        owns: Callable[[str], bool] | None = None,
+    ) -> None:
         self._store = store
+        self._owns = owns
+        self._read: frozenset[str] = frozenset()
         self._sightings = sightings
         self._live = live
         failure = "the notes of commands cannot be applied"
@@ -98,11 +110,24 @@ class LiveNotes:
 
     def apply(self) -> None:
         """Apply the notes that are good. Raise GatewayError if the store fails."""
-        for note in self._store.notes.take_notes(NOTE_PREFIX):
+        for note in self._take_notes() if self._owns is None else self._read_new_notes():
             try:
                 self._apply(json.loads(note))
             except (ValueError, TypeError, KeyError) as error:
                 log.warning("the note of a command is damaged: %s", error)
+
+    def _take_notes(self) -> list[str]:
+        return self._store.notes.take_notes(NOTE_PREFIX)
+
+    def _read_new_notes(self) -> list[str]:
+        """Return the notes that this replica has not read before. Delete those that are too old."""
+        found = dict(self._store.notes.read_notes(NOTE_PREFIX))
+        new = [note for name, note in found.items() if name not in self._read]
+        self._read = frozenset(found)
+        for name in found:
+            if not _is_recent(name):
+                self._store.notes.write_note(name, None)
+        return new
 
     def _apply(self, note: dict[str, Any]) -> None:
         if not time.time() - NOTE_LIFETIME_S < float(note["at"]):
@@ -114,12 +139,23 @@ class LiveNotes:
             self._live.set_enabled(camera, note["on"] is True)
         elif note["change"] == "forget":
             self._live.forget_camera(str(camera))
-        elif (record := self._sightings.find(note["sighting"])) is not None:
+        elif (record := self._sightings.find(note["sighting"])) is not None and self._follows(record.sighting.camera):
             event: CorrectionEvent = "not_them" if note["change"] == "not_them" else "confirmed"
             self._live.correct(record.sighting, event, None)
+
+    def _follows(self, camera: str) -> bool:
+        return self._owns is None or self._owns(camera)
 
     def _apply_all(self) -> None:
         try:
             self.apply()
         except GatewayError as error:
             log.warning("the notes of commands cannot be read now: %s", error)
+
+
+def _is_recent(name: str) -> bool:
+    try:
+        written = float(name.removeprefix(NOTE_PREFIX).split()[0])
+    except (ValueError, IndexError):
+        return False
+    return time.time() - NOTE_LIFETIME_S < written

@@ -389,12 +389,12 @@ def test_switch_that_the_store_could_not_take_is_stored_later(
 ) -> None:
     """Otherwise a camera that was switched off would be on again after a restart."""
 
-    def fail(_: object) -> None:
+    def fail(**_: object) -> None:
         raise GatewayError("the disk is full")
 
     live.switches.turn("porch", False)
     with monkeypatch.context() as patched:
-        patched.setattr(live.store.camera_switches, "write_disabled", fail)
+        patched.setattr(live.store.camera_switches, "change_disabled", fail)
         live.state.note_switch("porch", live.now)
     assert live.store.camera_switches.read_disabled() == set()
     live.wait(2)

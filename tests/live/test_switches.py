@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import SwitchedOff, TooLarge
 from gateway.live import switches as module
 from gateway.live.switches import Switches
+from gateway.model.sightings import ALL_CAMERAS
 
 
 class StoredSwitches:
@@ -19,7 +20,10 @@ class StoredSwitches:
         self.off = set(off)
 
     def read_disabled(self) -> set[str]:
-        return self.off
+        return set(self.off)
+
+    def change_disabled(self, *, off: Collection[str], on: Collection[str]) -> None:
+        self.off = (self.off | set(off)) - set(on)
 
     def write_disabled(self, cameras: Collection[str]) -> None:
         self.off = set(cameras)
@@ -78,3 +82,31 @@ def test_made_up_cameras_do_not_prevent_that_a_real_one_is_switched_off(monkeypa
     switches.turn("made_up1", on=True)
     switches.turn("made_up3", on=False)
     assert not switches.is_on("made_up3")
+
+
+def test_switches_of_other_replicas_are_followed() -> None:
+    stored = StoredSwitches("porch")
+    first, second = Switches(stored, "home"), Switches(stored, "home")
+    first.turn("yard", on=False)
+    first.turn("porch", on=True)
+    first.save()
+    assert second.follow() == {"yard", "porch"}
+    assert (second.is_on("yard"), second.is_on("porch")) == (False, True)
+    assert second.follow() == first.follow() == frozenset()
+    first.turn(None, on=False)
+    first.save()
+    assert second.follow() == {ALL_CAMERAS}
+    assert not second.all_on
+
+
+def test_replicas_do_not_undo_the_switches_of_each_other() -> None:
+    stored = StoredSwitches()
+    first, second = Switches(stored, "home"), Switches(stored, "home")
+    first.turn("yard", on=False)
+    second.turn("porch", on=False)
+    second.save()
+    # The switch that is not stored yet stays turned.
+    assert first.follow() == {"porch"}
+    first.save()
+    assert stored.off == {"yard", "porch"}
+    assert second.follow() == {"yard"}

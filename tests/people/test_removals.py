@@ -366,6 +366,9 @@ class FakeNotes:
         if value is not None:
             self.notes[name] = value
 
+    def read_notes(self, prefix: str) -> list[tuple[str, str]]:
+        return [each for each in sorted(self.notes.items()) if each[0].startswith(prefix)]
+
     def take_notes(self, prefix: str) -> list[str]:
         return [self.notes.pop(name) for name in sorted(self.notes) if name.startswith(prefix)]
 

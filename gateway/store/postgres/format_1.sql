@@ -236,6 +236,23 @@ CREATE TABLE cluster_cameras (
 );
 CREATE INDEX cluster_cameras_by_owner ON cluster_cameras (owner);
 
+-- What the live cameras of all replicas show. Names are only in the table of people.
+CREATE TABLE live_cameras (
+    camera TEXT COLLATE "C" PRIMARY KEY,
+    connected BOOLEAN NOT NULL,
+    last_frame DOUBLE PRECISION,
+    strangers BIGINT NOT NULL
+);
+CREATE TABLE live_people (
+    camera TEXT COLLATE "C" NOT NULL REFERENCES live_cameras ON DELETE CASCADE,
+    person BIGINT NOT NULL REFERENCES people ON DELETE CASCADE,
+    present BOOLEAN NOT NULL,
+    since DOUBLE PRECISION,
+    last_seen DOUBLE PRECISION,
+    PRIMARY KEY (camera, person)
+);
+CREATE INDEX live_people_by_person ON live_people (person);
+
 -- SQLite has this function.
 CREATE FUNCTION instr(content TEXT, part TEXT) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT strpos(content, part)';

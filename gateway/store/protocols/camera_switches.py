@@ -12,5 +12,8 @@ class CameraSwitches(Protocol):
     def read_disabled(self) -> set[str]:
         """Return the names of the cameras that are off."""
 
+    def change_disabled(self, *, off: Collection[str], on: Collection[str]) -> None:
+        """Note that these cameras are off or on now. All other cameras stay as another process may have set them."""
+
     def write_disabled(self, cameras: Collection[str]) -> None:
         """Replace the names of the cameras that are off."""

@@ -14,5 +14,8 @@ class Notes(Protocol):
     def write_note(self, name: str, value: str | None) -> None:
         """Write a note; None deletes it."""
 
+    def read_notes(self, prefix: str) -> list[tuple[str, str]]:
+        """Return the names and the texts of the notes whose names begin with a prefix, in the order of their names."""
+
     def take_notes(self, prefix: str) -> list[str]:
         """Delete the notes whose names begin with a prefix. Return them in the order of their names."""

@@ -16,6 +16,11 @@ class RelationalCameraSwitches:
     def read_disabled(self) -> set[str]:
         return {str(name) for (name,) in self._database.rows("SELECT name FROM cameras_off")}
 
+    def change_disabled(self, *, off: Collection[str], on: Collection[str]) -> None:
+        with self._database.transaction() as db:
+            db.executemany("DELETE FROM cameras_off WHERE name = ?", [(name,) for name in sorted({*off, *on})])
+            db.executemany("INSERT INTO cameras_off (name) VALUES (?)", [(name,) for name in sorted(off)])
+
     def write_disabled(self, cameras: Collection[str]) -> None:
         with self._database.transaction() as db:
             db.execute("DELETE FROM cameras_off")

@@ -15,6 +15,10 @@ class RelationalNotes:
         row = self._database.row("SELECT value FROM meta WHERE key = ?", (name,))
         return str(row[0]) if row else None
 
+    def read_notes(self, prefix: str) -> list[tuple[str, str]]:
+        found = "SELECT key, value FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key"
+        return [(str(name), str(value)) for name, value in self._database.rows(found, (len(prefix), prefix))]
+
     def take_notes(self, prefix: str) -> list[str]:
         names = "FROM meta WHERE substr(key, 1, ?) = ?", (len(prefix), prefix)
         # A transaction without a change would write to flash memory for nothing.

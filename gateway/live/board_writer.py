@@ -1,0 +1,117 @@
+"""The announcer that notes on the board of the cluster what the cameras of this replica show."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+
+from gateway.errors import GatewayError
+from gateway.model.sightings import CameraState, PersonPresence, Presence, SightingEvent
+from gateway.periodic_thread import PeriodicThread
+from gateway.store.protocols.live_board import CameraNote, LiveBoard
+
+log = logging.getLogger(__name__)
+
+WRITE_INTERVAL_S = 0.25
+"""Time between two writes of what has changed."""
+
+
+class BoardWriter:
+    """The thread that writes the notes. Implements Announcer."""
+
+    def __init__(self, board: LiveBoard) -> None:
+        self._board = board
+        self._lock = threading.Lock()
+        self._notes: dict[str, CameraNote] = {}
+        self._changed: set[str] = set()
+        failure = "the board of the live cameras cannot be written"
+        self._thread = PeriodicThread("live board", WRITE_INTERVAL_S, self.write, failure)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and write what has changed."""
+        self._thread.stop()
+        self.write()
+
+    def write(self) -> None:
+        """Write the notes that have changed. Those that cannot be written now are written later."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            notes = [self._notes[name] for name in sorted(changed) if name in self._notes]
+        try:
+            if notes:
+                self._board.write(notes)
+        except GatewayError as error:
+            log.warning("the board of the live cameras cannot be written now: %s", error)
+            with self._lock:
+                self._changed |= changed
+
+    def release(self, camera: str) -> None:
+        """Write nothing about a camera any more: another replica follows it."""
+        with self._lock:
+            self._notes.pop(camera, None)
+            self._changed.discard(camera)
+
+    def announce_snapshot(self, camera: str, picture: bytes) -> None:
+        """Do nothing: the store has the picture with the sighting."""
+
+    def announce_event(self, event: SightingEvent) -> None:
+        """Do nothing: the store has the sighting."""
+
+    def announce_switch(self, enabled: bool) -> None:
+        """Do nothing: the store has the switches."""
+
+    def announce_camera(self, state: CameraState) -> None:
+        with self._lock:
+            self._set(replace(self._note(state.camera), state=state))
+
+    def announce_presence(self, presence: Presence) -> None:
+        here = {each.person.slug: each for each in presence.people}
+        with self._lock:
+            note = self._note(presence.camera)
+            places = {each.person.slug: each for each in note.people}
+            for slug, place in places.items():
+                places[slug] = replace(place, present=slug in here)
+            for slug, each in here.items():
+                before = places.get(slug)
+                last_seen = each.since if before is None or before.last_seen is None else before.last_seen
+                places[slug] = PersonPresence(
+                    person=each.person, present=True, camera=presence.camera, since=each.since, last_seen=last_seen
+                )
+            self._set(replace(note, presence=presence, people=tuple(places.values())))
+
+    def announce_person(self, presence: PersonPresence) -> None:
+        """Note when a person was seen last on the camera. The presence on the camera says who is there."""
+        if presence.camera is None:
+            return
+        with self._lock:
+            note = self._notes.get(presence.camera)
+            if note is not None and any(each.person.slug == presence.person.slug for each in note.people):
+                places = [presence if each.person.slug == presence.person.slug else each for each in note.people]
+                self._set(replace(note, people=tuple(places)))
+
+    def remove_person(self, slug: str) -> None:
+        """Forget a person. The store has forgotten the person already."""
+        with self._lock:
+            for camera, note in self._notes.items():
+                left = tuple(each for each in note.people if each.person.slug != slug)
+                self._notes[camera] = replace(note, people=left)
+
+    def remove_camera(self, camera: str) -> None:
+        self.release(camera)
+        try:
+            self._board.forget(camera)
+        except GatewayError as error:
+            log.warning("the camera %s cannot be removed from the board now: %s", camera, error)
+
+    def _note(self, camera: str) -> CameraNote:
+        return self._notes.get(camera) or CameraNote(CameraState(camera=camera), Presence(camera=camera))
+
+    def _set(self, note: CameraNote) -> None:
+        camera = note.state.camera
+        if self._notes.get(camera) != note:
+            self._notes[camera] = note
+            self._changed.add(camera)

@@ -1,0 +1,77 @@
+"""The board of the live cameras: names go with the person."""
+
+from __future__ import annotations
+
+from gateway.model import Person
+from gateway.model.sightings import CameraState, PersonPresence, Presence, PresentPerson
+from gateway.store.postgres.database import PostgresDatabase
+from gateway.store.protocols.live_board import CameraNote
+from gateway.store.relational.live_board import RelationalLiveBoard
+
+ADA, BOB = Person("ada", "Ada"), Person("bob", "Bob")
+
+
+def enrol(database: PostgresDatabase, *people: Person) -> None:
+    with database.transaction() as db:
+        db.executemany(
+            "INSERT INTO people (uid, slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, 0, 0, 0)",
+            [(each.slug, each.slug, each.name, each.slug) for each in people],
+        )
+
+
+def place(person: Person, camera: str, *, present: bool = True, since: float = 1.0) -> PersonPresence:
+    return PersonPresence(person=person, present=present, camera=camera, since=since, last_seen=since + 1)
+
+
+def note(camera: str, *places: PersonPresence, strangers: int = 0) -> CameraNote:
+    people = tuple(PresentPerson(each.person, each.since or 0.0) for each in places if each.present)
+    state = CameraState(camera=camera, connected=True, last_frame=5.0)
+    return CameraNote(state, Presence(camera=camera, people=people, strangers=strangers), places)
+
+
+def test_board_is_the_same_for_all_replicas(database: PostgresDatabase, other: PostgresDatabase) -> None:
+    enrol(database, ADA, BOB)
+    notes = [note("porch", place(ADA, "porch"), strangers=2), note("yard", place(BOB, "yard", present=False))]
+    RelationalLiveBoard(database).write(notes)
+    board = RelationalLiveBoard(other).read()
+    assert list(board.cameras) == notes
+    assert {each.person.slug: each.camera for each in board.people} == {"ada": "porch", "bob": "yard"}
+
+
+def test_person_is_on_the_camera_that_they_came_to_last(database: PostgresDatabase) -> None:
+    enrol(database, ADA)
+    board = RelationalLiveBoard(database)
+    board.write([note("porch", place(ADA, "porch", since=10.0)), note("yard", place(ADA, "yard", since=20.0))])
+    assert [each.camera for each in board.read().people] == ["yard"]
+    board.write([note("yard", place(ADA, "yard", since=20.0, present=False))])
+    assert [each.camera for each in board.read().people] == ["porch"]
+
+
+def test_only_the_last_place_of_a_person_stays(database: PostgresDatabase) -> None:
+    enrol(database, ADA)
+    board = RelationalLiveBoard(database)
+    board.write([note("porch", place(ADA, "porch", present=False, since=10.0))])
+    board.write([note("yard", place(ADA, "yard", present=False, since=20.0))])
+    assert database.rows("SELECT camera FROM live_people") == [("yard",)]
+
+
+def test_removed_person_is_on_no_camera_any_more(database: PostgresDatabase) -> None:
+    enrol(database, ADA, BOB)
+    board = RelationalLiveBoard(database)
+    shown = note("porch", place(ADA, "porch"), place(BOB, "porch"))
+    board.write([shown])
+    database.rows("DELETE FROM people WHERE slug = ? RETURNING id", ("ada",))
+    assert [each.person for each in board.read().people] == [BOB]
+    # Another replica that has not followed the removal yet names nobody either.
+    board.write([shown])
+    assert [each.person for each in board.read().people] == [BOB]
+    assert [each.person for each in board.read().cameras[0].presence.people] == [BOB]
+
+
+def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
+    enrol(database, ADA)
+    board = RelationalLiveBoard(database)
+    board.write([note("porch", place(ADA, "porch"))])
+    board.forget("porch")
+    found = board.read()
+    assert (found.cameras, found.people) == ((), ())
