@@ -1,14 +1,11 @@
-"""The protocols Notes, Audit, Backups and StoreStatus, for every store."""
+"""The protocols Notes, Audit and StoreStatus, for every store."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.store.protocols import Store
-from tests.people.environment import files_with
 from tests.store.conftest import OpenStore
-from tests.store.examples import CHIPS, enrol, picture
+from tests.store.examples import enrol
 
 
 def test_note_is_in_the_store_until_it_is_deleted(open_store: OpenStore) -> None:
@@ -37,17 +34,6 @@ def test_audit_contains_actions_that_change_no_person(store: Store) -> None:
     assert (backup.door, backup.person, backup.detail) == ("cli", "", "a file")
     assert (export.door, export.pictures, export.person) == ("rest", 1, add.person)
     assert store.audit.warnings == ()
-
-
-def test_erasure_removes_a_person_from_the_backups(store: Store, tmp_path: Path) -> None:
-    enrol(store, "Alice", picture("a" * 64))
-    backup = store.backups.make()
-    assert (store.backups.warnings, store.backups.skipped_warnings()) == ((), ())
-    assert backup.name in files_with(tmp_path, CHIPS)
-    with store.backups.locked():
-        assert store.backups.erase("alice", ["a" * 16])
-        assert not store.backups.erase("alice", ["a" * 16])
-    assert backup.name not in files_with(tmp_path, CHIPS, b"alice")
 
 
 def test_status_of_a_healthy_store(store: Store) -> None:

@@ -22,6 +22,9 @@ from gateway.store.relational.dialect import Dialect
 WRITE_LOCK = int.from_bytes(b"facegate", "big")
 """The number of the lock that all changes take, in all processes."""
 
+REWRITE_LOCK_MS = 500
+"""The time that a rewrite of a table waits for those who read the table."""
+
 # One change after the other: PostgreSQL's own isolation would let two transactions each change what the other one read.
 # Each statement after the lock sees all earlier changes.
 _BEGIN_CHANGE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITE_LOCK})"
@@ -83,6 +86,10 @@ class PostgresDatabase:
                 raise as_start_error(error, self.address) from None
             raise
 
+    def add_participant(self, participant: Participant) -> None:
+        """Let something take part in all transactions that begin later."""
+        self._participant = participant
+
     def close(self) -> None:
         self._connections.close()
 
@@ -127,6 +134,18 @@ class PostgresDatabase:
 
         After an erasure they are unreadable, since the data key of the person was destroyed.
         """
+
+    def rewrite(self, table: str) -> None:
+        """Write the file of a table again, without older rows. Raise Busy if somebody uses the table."""
+        with store_errors(self.address):
+            connection, _ = self._run(f"SET lock_timeout = {REWRITE_LOCK_MS}")
+            try:
+                # All others who want to read the table wait as long as this waits for its readers.
+                connection.execute(f"VACUUM (FULL) {table}")
+            finally:
+                # No other statement may have that limit.
+                connection.close()
+                self._connections.give_back(connection)
 
     def is_writable(self) -> bool:
         """Return whether a change would succeed now."""

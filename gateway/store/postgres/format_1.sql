@@ -140,14 +140,12 @@ CREATE TABLE tokens (
 CREATE TABLE key_check (        -- one row
     one BIGINT PRIMARY KEY CHECK (one = 1),
     value BYTEA NOT NULL,       -- a known text, encrypted with the master key
-    revision BIGINT NOT NULL    -- grows with each change of a data key
+    revision BIGINT NOT NULL    -- grows when data keys are destroyed or replaced
 );
 CREATE TABLE data_keys (
     owner TEXT COLLATE "C" PRIMARY KEY,  -- the uid of a person; empty: for faces without a name
-    key BYTEA,                  -- encrypted with the master key; NULL: destroyed, since the person was erased
-    revision BIGINT NOT NULL
+    key BYTEA                   -- encrypted with the master key; NULL: destroyed, since the person was erased
 );
-CREATE INDEX data_keys_by_revision ON data_keys (revision);
 CREATE TABLE merged_people (uid TEXT COLLATE "C" PRIMARY KEY, other TEXT COLLATE "C" NOT NULL);
 CREATE TABLE erased_people (uid TEXT COLLATE "C" PRIMARY KEY);
 
@@ -215,13 +213,13 @@ CREATE INDEX retained_topics_by_owner ON retained_topics (owner);
 -- The agreement of the replicas of a cluster.
 CREATE TABLE cluster_replicas (
     id TEXT COLLATE "C" PRIMARY KEY,        -- the same as long as a gateway keeps its data folder
-    process TEXT NOT NULL,                  -- another one after each start
+    process TEXT COLLATE "C" NOT NULL,      -- another one after each start
     lease_until TIMESTAMPTZ NOT NULL,
     names_until TIMESTAMPTZ NOT NULL,       -- until then the replica may name people without the database
     revision BIGINT NOT NULL,               -- of the people that it follows
     serving BOOLEAN NOT NULL,               -- it may own cameras and lead
-    version TEXT NOT NULL,
-    address TEXT
+    version TEXT COLLATE "C" NOT NULL,
+    address TEXT COLLATE "C"
 );
 CREATE TABLE cluster_leader (
     one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one),

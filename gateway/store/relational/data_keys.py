@@ -209,6 +209,16 @@ class _NewKeys(threading.local):
         self.records.clear()
 
 
+NO_KEY = (
+    "it is encrypted, and no key is set: set people.key or people.key_file to the key that it was encrypted with. Only"
+    " root can read the key in /etc/facegate/secrets: run a command with sudo"
+)
+NOT_ENCRYPTED_YET = (
+    "it is not encrypted yet, and people.key is set: start the gateway once, which encrypts the store with that key"
+)
+"""The reasons why a store without a key check, or without a key, is not opened."""
+
+
 def wrong_key_message(place: str) -> str:
     """Return the sentence for a place that is encrypted with another master key."""
     return (

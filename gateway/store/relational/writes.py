@@ -31,6 +31,10 @@ UID_BYTES = 8
 _ADD_PERSON = """
 INSERT INTO people (uid, slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING id
 """
+# A part of an older copy of the tables may bring a removed person back.
+_NOTE_GONE = """
+INSERT INTO gone (person, revision) VALUES (?, ?) ON CONFLICT (person) DO UPDATE SET revision = excluded.revision
+"""
 
 
 def to_entry(rows: Sequence[Row]) -> PersonEntry:
@@ -118,7 +122,7 @@ def delete_person(db: Connection, person: int) -> None:
         (slug, json.dumps(name, ensure_ascii=False)[1:-1]),
     )
     db.execute("DELETE FROM people WHERE id = ?", (person,))
-    db.execute("INSERT INTO gone (person, revision) VALUES (?, ?)", (person, revision))
+    db.execute(_NOTE_GONE, (person, revision))
     db.execute("DELETE FROM gone WHERE revision < ?", (revision - MAX_REVISIONS_OF_REMOVALS,))
 
 

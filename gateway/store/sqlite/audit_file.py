@@ -18,11 +18,12 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.files.closed_folders import exists
-from gateway.store.audit_records import AuditHead, AuditLine, parse_head
+from gateway.store.audit_records import AuditHead, AuditLine
 from gateway.store.limits import AuditLimits
-from gateway.store.relational.audit_lines import AuditTable
+from gateway.store.relational.audit import OUTBOX_FULL, finish_move, read_known_head
+from gateway.store.relational.audit_lines import COLUMNS, AuditTable
 from gateway.store.relational.database import Row
-from gateway.store.relational.writes import MAX_WAITING_LINES, is_outbox_full
+from gateway.store.relational.writes import is_outbox_full
 from gateway.store.sqlite.audit_key import KEY_FILE, AuditKeyFile
 from gateway.store.sqlite.audit_schema import prepare
 from gateway.store.sqlite.database import LOCK_TIMEOUT_S, Database
@@ -34,11 +35,6 @@ AUDIT_FILE = "audit.sqlite"
 
 MAX_LINES_PER_MOVE = 1000
 """The number of lines that one transaction moves."""
-
-OUTBOX_FULL = f"{MAX_WAITING_LINES} lines wait for the audit: nobody may change people until it can be written"
-
-HEAD_NOTE = "audit_head"
-"""The name of the note in the people store about the end of the audit."""
 
 
 class AuditFile:
@@ -69,12 +65,9 @@ class AuditFile:
         A problem with the audit itself raises no error: the change is done, and must not look like a failure.
         """
         # The lines of a transaction that has not ended may still be undone.
-        oldest = (
-            "SELECT uid, at, door, action, person, pictures, detail, actor, role, outcome, times FROM outbox"
-            " ORDER BY rowid LIMIT ?"
-        )
+        oldest = f"SELECT {COLUMNS} FROM outbox ORDER BY rowid LIMIT ?"  # noqa: S608 (a constant)
         while not store.in_transaction and (waiting := store.rows(oldest, (MAX_LINES_PER_MOVE,))):
-            head = self._append(waiting, known_head(store))
+            head = self._append(waiting, read_known_head(store))
             if head is None or not _delete(store, waiting, head):
                 with store.reading() as db:
                     self._outbox_is_full = is_outbox_full(db)
@@ -86,7 +79,7 @@ class AuditFile:
 
     def append(self, store: Database, rows: Sequence[Row]) -> bool:
         """Add lines that were not in the outbox. Return whether they are on the disk. Raise GatewayError."""
-        head = self._append(rows, known_head(store))
+        head = self._append(rows, read_known_head(store))
         return head is not None and _delete(store, (), head)
 
     def read_lines(self, limit: int, before: int | None = None) -> list[AuditLine]:
@@ -216,22 +209,11 @@ class AuditFile:
         self._problem = problem
 
 
-def known_head(store: Database) -> AuditHead | None:
-    """Return the end of the audit that the people store knows."""
-    row = store.row("SELECT value FROM meta WHERE key = ?", (HEAD_NOTE,))
-    try:
-        return parse_head(str(row[0])) if row else None
-    except ValueError as error:
-        log.warning("the note about the end of the audit is damaged: %s", error)
-        return None
-
-
 def _delete(store: Database, moved: Sequence[Row], head: AuditHead) -> bool:
     """Delete lines from the outbox, and note the end of the audit. If that fails, the next move repeats it."""
     try:
         with store.transaction() as db:
-            db.executemany("DELETE FROM outbox WHERE uid = ?", [(uid,) for uid, *_ in moved])
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (HEAD_NOTE, head.text()))
+            finish_move(db, moved, head)
     except GatewayError as error:
         log.warning("the outbox of the audit cannot be emptied now: %s", error)
         return False

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from pathlib import Path
 
 from gateway.errors import GatewayError, StartError
 from gateway.store.cipher import Cipher
+from gateway.store.relational.keys import ErasedKeys, log_once
 from gateway.store.sqlite.data_keys import FileDataKeys
 from gateway.store.sqlite.database import Database
 from gateway.store.sqlite.key_file import KEY_FILE, KeyFile
-
-log = logging.getLogger(__name__)
-
-_LIVING = "SELECT uid FROM people"
 
 
 class SqliteKeys:
@@ -24,33 +20,23 @@ class SqliteKeys:
         self._database = database
         self._keys = keys
         self._copy = backups / KEY_FILE
-        self._problem = self._copy_problem = ""
+        self._erased = ErasedKeys(database, self._destroy)
+        self._copy_problem = ""
         self._copied_state: object = None
 
     def destroy_erased(self) -> None:
-        # The row of a transaction that has not ended may still be undone.
-        if self._database.in_transaction:
-            return
-        try:
-            if erased := [uid for (uid,) in self._database.rows("SELECT uid FROM erased_people")]:
-                self.destroy(erased)
-                self._forget(erased)
-            self._problem = ""
-        except GatewayError as error:
-            problem = f"the data key of an erased person is not destroyed yet ({error}): it is tried again"
-            self._problem = _log_once(problem, self._problem)
+        self._erased.destroy_erased()
 
     def destroy(self, uids: Collection[str]) -> None:
         """Destroy the data keys of people who are not enrolled, and of those who were merged into them.
 
         ``uids`` of enrolled people are left out. Raise GatewayError.
         """
-        if not self._keys.has_key:
-            return
-        living = {uid for (uid,) in self._database.rows(_LIVING)}
-        merged = self._database.rows("SELECT uid, other FROM merged_people")
-        doomed = {*uids, *(uid for uid, other in merged if other in uids)} - living
-        self._keys.destroy(doomed, self._copy)
+        self._erased.destroy(uids)
+
+    def _destroy(self, owners: Collection[str]) -> None:
+        if self._keys.has_key:
+            self._keys.destroy(owners, self._copy)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -58,7 +44,7 @@ class SqliteKeys:
         obstacle = self.find_obstacle()
         return (
             *([f"nobody can be erased: {obstacle}"] if obstacle else ()),
-            *filter(None, (self._problem, self._copy_problem)),
+            *filter(None, (self._erased.problem, self._copy_problem)),
         )
 
     def find_obstacle(self) -> str | None:
@@ -95,7 +81,7 @@ class SqliteKeys:
                 self._keys.file.copy(self._copy)
             self._copied_state, self._copy_problem = state, ""
         except (GatewayError, OSError) as error:
-            self._copy_problem = _log_once(f"the data keys are not copied to {self._copy}: {error}", self._copy_problem)
+            self._copy_problem = log_once(f"the data keys are not copied to {self._copy}: {error}", self._copy_problem)
 
     def rotate(self, master: Cipher) -> None:
         if not self._keys.has_key:
@@ -105,16 +91,3 @@ class SqliteKeys:
         self._keys.rotate(master)
         if KeyFile(self._copy).exists():
             self._keys.file.copy(self._copy)
-
-    def _forget(self, uids: Collection[str]) -> None:
-        with self._database.transaction() as db:
-            for uid in uids:
-                db.execute("DELETE FROM erased_people WHERE uid = ?", (uid,))
-                db.execute("DELETE FROM merged_people WHERE ? IN (uid, other)", (uid,))
-
-
-def _log_once(problem: str, before: str) -> str:
-    """Log a problem unless it is the one of before, and return it."""
-    if problem != before:
-        log.error("%s", problem)
-    return problem

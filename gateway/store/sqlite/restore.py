@@ -15,8 +15,9 @@ from gateway.files.ownership import permission_hint
 from gateway.model.caller import CLI_CALLER
 from gateway.store.audit_records import AuditHead
 from gateway.store.cipher import Cipher
+from gateway.store.relational.audit import read_known_head
 from gateway.store.sqlite import schema
-from gateway.store.sqlite.audit_file import AuditFile, known_head
+from gateway.store.sqlite.audit_file import AuditFile
 from gateway.store.sqlite.backup_files import delete
 from gateway.store.sqlite.backup_folder import CHECK_FOLDER, BackupFolder
 from gateway.store.sqlite.data_keys import FileDataKeys
@@ -43,7 +44,7 @@ def restore(backup: Path, path: Path, cipher: Cipher, audit: AuditFile) -> Path 
         adopt_keys(backup, path, cipher)
         with closing(SqliteStore(new, cipher)) as restored:
             before = _set_aside(path, restored, cipher, audit) if path.exists() else None
-            known = known_head(restored.database)
+            known = read_known_head(restored.database)
             detail = _restore_detail(backups.audit_name(backup), known, before)
             restored.audit.record(CLI_CALLER, "restore", detail=detail)
             restored.database.scrub()

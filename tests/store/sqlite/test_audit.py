@@ -16,8 +16,9 @@ from gateway.files.ownership import user_name
 from gateway.model.caller import BRIDGE_CALLER, CLI_CALLER, GATEWAY_CALLER, REST_CALLER, Caller, camera_caller
 from gateway.store.cipher import Cipher
 from gateway.store.relational import writes
+from gateway.store.relational.audit import OUTBOX_FULL
 from gateway.store.sqlite import schema
-from gateway.store.sqlite.audit_file import AUDIT_FILE, OUTBOX_FULL, AuditFile
+from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.restore import restore
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor

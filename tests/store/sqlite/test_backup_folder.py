@@ -15,8 +15,10 @@ from gateway.errors import GatewayError
 from gateway.model.caller import REST_CALLER
 from gateway.store.sqlite.audit_file import AUDIT_FILE
 from gateway.store.sqlite.backup_files import is_generated_name
+from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
-from tests.people.environment import PeopleEnvironment, open_environment, sample
+from tests.people.environment import PeopleEnvironment, files_with, open_environment, sample
+from tests.store.examples import CHIPS, enrol, picture
 
 GENERATED_NAME = "people-20261128-120000.sqlite"
 
@@ -243,3 +245,14 @@ def test_registry_reports_files_that_an_erasure_skipped(env: PeopleEnvironment) 
     env.registry.erase("alice", REST_CALLER)
     (warning,) = env.store.backups.skipped_warnings()
     assert "people.tar.gz (it is not an SQLite file)" in warning
+
+
+def test_erasure_removes_a_person_from_the_backups(store: SqliteStore, tmp_path: Path) -> None:
+    enrol(store, "Alice", picture("a" * 64))
+    backup = store.backups.make()
+    assert (store.backups.warnings, store.backups.skipped_warnings()) == ((), ())
+    assert backup.name in files_with(tmp_path, CHIPS)
+    with store.backups.locked():
+        assert store.backups.erase("alice", ["a" * 16])
+        assert not store.backups.erase("alice", ["a" * 16])
+    assert backup.name not in files_with(tmp_path, CHIPS, b"alice")
