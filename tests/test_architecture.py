@@ -71,7 +71,7 @@ ONLY_IN: Mapping[str, Collection[str]] = {
     "sqlite3": {"store/sqlite/"},
     "gateway.store.sqlite": {"store/sqlite/", "people/wiring"},
     "psycopg": {"store/postgres/"},
-    "gateway.store.postgres": {"store/postgres/", "people/wiring"},
+    "gateway.store.postgres": {"store/postgres/", "people/wiring", "people/cluster_store"},
     "gateway.store.relational": {"store/relational/", "store/sqlite/", "store/postgres/"},
     "cryptography": {"rest/self_signed", "rest/transport/certificate", "store/cipher"},
     "matplotlib": {"people/calibration"},

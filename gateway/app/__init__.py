@@ -11,6 +11,9 @@ from queue import SimpleQueue
 
 from gateway import __version__
 from gateway.app.health import HealthReport
+from gateway.app.parts import JoinedParts
+from gateway.app.replica import ReplicaParts
+from gateway.app.single import SingleGateway
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
@@ -18,7 +21,6 @@ from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.integrations.picture_sources import PictureSources
 from gateway.live.announcer import Announcers
-from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.switch_events import ALL_CAMERAS_DETAIL, record_switches
 from gateway.live.switches import Switches
 from gateway.live.unfollowed import UnfollowedCameras
@@ -73,7 +75,11 @@ class Gateway:
             size_limit=settings.limits.file,
             search=settings.search_of,
         )
-        self.people = open_people(settings, vision)
+        identity = load_identity(settings.data, settings.mqtt.client_id)
+        replica = None if settings.cluster.name is None else ReplicaParts(settings, identity.instance)
+        self.place = place = replica or SingleGateway()
+        self.people = open_people(settings, vision, confirm=place.confirm)
+        place.use_people(self.people)
         rules = self.people.rules
         check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
         switches = Switches(self.people.store.camera_switches, settings.mqtt.base if settings.live.enabled else None)
@@ -90,7 +96,7 @@ class Gateway:
             observe_unknown=self.people.unknown_faces.observe,
         )
         seen_cameras = self.people.sightings.cameras()
-        self.announcements = Announcements(settings, seen_cameras)
+        self.announcements = Announcements(settings, seen_cameras, place.member)
         # These documents have an owner also if Home Assistant is switched off: its devices are cleared then.
         descriptions = self.announcements.documents(HOMEASSISTANT)
         self.homeassistant = HomeAssistant(
@@ -102,7 +108,8 @@ class Gateway:
         )
         self.events = Events(settings, self.people, self.health, self.metrics)
         name_news = NameNews()
-        announcers = [self.announcements.announcer, *self.homeassistant.announcers, name_news, self.events.announcer]
+        announcers = place.announcers(self.announcements.announcer, self.homeassistant.announcers)
+        announcers += [name_news, self.events.announcer]
         known_cameras = find_known_cameras(settings, self.announcements.retained)
         switches.keep_places(known_cameras)
         parts = LiveParts(
@@ -114,12 +121,13 @@ class Gateway:
             self.journal,
             self.metrics,
             known_cameras,
-            OwnedCameras(),
+            place.owned,
         )
         self.live = build_live(settings, parts) if settings.live.enabled else None
-        notes = LiveNotes(self.people.store, self.people.sightings, self.live or self.unfollowed)
+        notes = LiveNotes(self.people.store, self.people.sightings, self.live or self.unfollowed, place.owns)
         self._live_parts = (notes,) if self.live is None else (self.live, notes)
-        operations = self.people, vision, changes, reads, self.health, self.live, known_cameras
+        cameras = place.cameras(self.live, self.people, switches)
+        operations = self.people, vision, changes, reads, self.health, cameras, known_cameras
         administration = Administration(*operations, keep_admin=needs_token(settings.rest))
         events = self.people.audit.events
         events.keep_places([ALL_CAMERAS_DETAIL, *settings.configured_cameras, *known_cameras])
@@ -129,6 +137,7 @@ class Gateway:
             follow=self.live.submit if self.live is not None else None,
             record=events.record,
             observers=[RequestMetrics(self.metrics).observe, self.events.announcer.announce_result],
+            answers=place.answers,
         )
         self.sources = PictureSources(
             settings,
@@ -137,8 +146,8 @@ class Gateway:
             lambda camera: self.live.note_alive(camera) if self.live is not None else None,
             name_news,
             self.metrics,
+            place.owned.owns,
         )
-        identity = load_identity(settings.data, settings.mqtt.client_id)
         self.mqtt = MqttInterface(
             settings=settings,
             services=Services(
@@ -155,11 +164,14 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        rest = settings, self.service.submit, self.health, self.people.store.tokens, self.metrics, events.record
+        submit = place.hold_until_written(self.service.submit)
+        rest = settings, submit, self.health, self.people.store.tokens, self.metrics, events.record
         self.rest = create_rest(*rest, describe_mqtt, self.events.streams)
         unfollowed = [self.unfollowed] if self.live is None else []
         others: list[HasWarnings] = [self.homeassistant, self.sources, *unfollowed]
-        self._health = HealthReport(settings, self.pool, self.people, self.mqtt, self.rest, others)
+        self._health = HealthReport(settings, self.pool, self.people, self.mqtt, self.rest, others, lambda: place.leads)
+        announcer = self.announcements.announcer
+        place.join(JoinedParts(self.people, self.live, switches, self.mqtt, announcer, self.homeassistant))
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:
@@ -169,16 +181,16 @@ class Gateway:
         self.systemd.start()
         self.pool.start()
         self.people.store.audit.record(GATEWAY_CALLER, "start", detail=f"version {__version__}")
-        for keeper in (*self.people.keepers, self.people.unknown_faces, self.people.retention):
+        for keeper in (*self.people.keepers, self.people.unknown_faces):
             keeper.start()
-        self.homeassistant.start(self.people.gallery.people().values())
+        self.place.prepare()
         self.events.start()
         for part in self._live_parts:
             part.start()
         self.sources.start()
         # Requests may wait at the broker: MQTT starts after everything that answers them.
         self.mqtt.start()
-        self.people.folder.start()
+        self.place.start()
         when = "MQTT" if self.mqtt.connected else "MQTT as soon as the broker is available"
         log.info("ready to serve: %s, and REST on %s", when, self.rest.url)
 
@@ -190,8 +202,7 @@ class Gateway:
         """Stop all parts, even if one fails: refuse new requests, finish the running ones, close connections."""
         steps: Sequence[Callable[[], object]] = (
             self.people.registry.interrupt,
-            self.people.folder.stop,
-            self.people.retention.stop,
+            self.place.hand_over,
             self.people.unknown_faces.stop,
             self.systemd.stop,
             self.homeassistant.stop,
@@ -205,6 +216,7 @@ class Gateway:
             self.events.stop,
             self.rest.stop,
             self.mqtt.stop,
+            self.place.stop,
             *(keeper.stop for keeper in self.people.keepers),
             self.people.store.close,
         )

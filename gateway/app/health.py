@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gateway.config import Settings
-from gateway.model.health import HasWarnings, Health
+from gateway.model.health import HasWarnings, Health, ImportProgress
 from gateway.mqtt.interface import MqttInterface
 from gateway.people.services import PeopleServices
 from gateway.rest.server import RestServer
@@ -24,9 +25,12 @@ class HealthReport:
         mqtt: MqttInterface,
         rest: RestServer,
         others: Sequence[HasWarnings],
+        imports_folder: Callable[[], bool],
     ) -> None:
+        """``imports_folder``: returns whether this gateway imports the folder of known people, and no other replica."""
         self._address = broker_address(settings.mqtt)
         self._disk = DataDisk(settings.data)
+        self._imports_folder = imports_folder
         self._pool = pool
         self._people = people
         self._mqtt = mqtt
@@ -44,7 +48,7 @@ class HealthReport:
             workers=self._pool.size,
             workers_maintained=self._pool.has_all_keepers,
             store=people.watcher.writable,
-            known_faces=people.folder.progress,
+            known_faces=self._read_progress(),
             unknowns=people.groups.waiting,
             warnings=tuple(warning for part in self._parts for warning in part.warnings),
             audit_head=people.audit.head,
@@ -54,3 +58,10 @@ class HealthReport:
             audit_writable=people.store.audit.is_writable,
             certificate_ends_at=self._rest.certificate_ends_at,
         )
+
+    def _read_progress(self) -> ImportProgress:
+        """Return the progress of the import. Another replica may import the folder: this one need not wait for it."""
+        progress = self._people.folder.progress
+        if self._imports_folder():
+            return progress
+        return replace(progress, people=len(self._people.gallery), finished=True)

@@ -20,7 +20,8 @@ class PictureSources:
     """All these sources, and the rule that each camera has one of them.
 
     ``submit``: of the service. ``is_followed``: returns whether a camera is switched on. ``note_alive``: is called
-    with a camera that works but has no frames. Raises ConfigError.
+    with a camera that works but has no frames. ``owns``: returns whether this gateway follows a camera. Raises
+    ConfigError.
     """
 
     def __init__(
@@ -31,15 +32,20 @@ class PictureSources:
         note_alive: Callable[[str], None],
         name_news: NameNews,
         metrics: Metrics,
+        owns: Callable[[str], bool],
     ) -> None:
         self._sources = FrameSources()
         self.submit_frame: Submit = claiming(submit, self._sources)
         """``submit`` for frames of the cameras themselves, which come before those of Frigate."""
-        self._pulled = PulledCameras(settings, self.submit_frame, is_followed)
+        self._pulled = PulledCameras(settings, self.submit_frame, lambda camera: owns(camera) and is_followed(camera))
         self._frigate = FrigateIntegration(
             settings.frigate,
             submit,
-            SourceRules(self._sources.claim, lambda camera: settings.search_of(camera).mounting == UPRIGHT, note_alive),
+            SourceRules(
+                lambda camera, source: owns(camera) and self._sources.claim(camera, source),
+                lambda camera: settings.search_of(camera).mounting == UPRIGHT,
+                note_alive,
+            ),
             name_news,
             metrics,
             max_bytes=settings.limits.bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from gateway.live.announcer import Announcer
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence
 from gateway.periodic_thread import PeriodicThread
-from gateway.store.protocols.live_board import LiveBoard
+from gateway.store.protocols.live_board import Board, LiveBoard
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class BoardReader:
         self._people = people
         self._all_enabled = all_enabled
         self._announcers = tuple(announcers)
+        # Held while something is announced, so that nothing follows the removal of a person.
+        self._lock = threading.RLock()
         self._announced: dict[str, PersonPresence] = {}
         self._cameras: set[str] = set()
         self._enabled: bool | None = None
@@ -48,7 +51,8 @@ class BoardReader:
 
     def start(self) -> None:
         """Announce everything, and then each change. Raise GatewayError if the store fails."""
-        self._announced, self._cameras, self._enabled = {}, set(), None
+        with self._lock:
+            self._announced, self._cameras, self._enabled = {}, set(), None
         self.announce()
         self._thread.start()
 
@@ -57,14 +61,19 @@ class BoardReader:
 
     def follow_people(self) -> None:
         """Withdraw everything that names a person who is not enrolled any more."""
-        for slug in [slug for slug in self._announced if slug not in self._people()]:
-            del self._announced[slug]
-            for each in self._announcers:
-                each.remove_person(slug)
+        with self._lock:
+            for slug in [slug for slug in self._announced if slug not in self._people()]:
+                del self._announced[slug]
+                for each in self._announcers:
+                    each.remove_person(slug)
 
     def announce(self) -> None:
         """Announce what has changed. Raise GatewayError if the store fails."""
         board = self._board.read()
+        with self._lock:
+            self._announce(board)
+
+    def _announce(self, board: Board) -> None:
         self.follow_people()
         places = {each.person.slug: each for each in board.people}
         for slug, person in self._people().items():

@@ -62,7 +62,7 @@ class LiveService:
         clock: Callable[[], Moment] = current_moment,
     ) -> None:
         self._frames = frames
-        self._state = state
+        self.state = state
         self._switches = switches
         self._annotator = annotator
         self._metrics = metrics
@@ -79,13 +79,13 @@ class LiveService:
         """
         history = History(self._store)
         # Not in the thread: the gateway connects to the broker after this, and must not publish a name of the last run.
-        self._state.start(history, self._clock())
+        self.state.start(history, self._clock())
         self._thread.start()
 
     def stop(self) -> None:
         """End the thread. Open sightings stay in the store: they go on after the next start."""
         self._stopping.set()
-        self._tasks.put(self._state.stop)
+        self._tasks.put(self.state.stop)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -100,7 +100,7 @@ class LiveService:
             report = self._frames.submit(request)
         except Exception as error:
             if isinstance(error, SwitchedOff):
-                self.post(lambda: self._state.note_refused(request))
+                self.post(lambda: self.state.note_refused(request))
             answer.set_exception(error)
         else:
             report.add_done_callback(lambda done: self.post(partial(self._follow, request, done, answer)))
@@ -122,43 +122,47 @@ class LiveService:
         """Follow a switch that was turned: of a camera, or for None the one for all cameras."""
         # Nothing of its pictures stays. When it is on again, it may show somebody who has stood still for long.
         self._frames.forget(camera)
-        self.post(lambda: self._state.note_switch(camera, self._clock()))
+        self.post(lambda: self.state.note_switch(camera, self._clock()))
 
     def note_alive(self, camera: str) -> None:
         """Note that a camera works, although it sends frames only when something happens."""
-        self.post(lambda: self._state.note_alive(camera, self._clock()))
+        self.post(lambda: self.state.note_alive(camera, self._clock()))
 
     def cameras(self) -> list[CameraState]:
         """Return the states of all cameras that are known."""
-        return self.call(lambda: self._state.camera_states(self._clock()))
+        return self.call(lambda: self.state.camera_states(self._clock()))
 
     def presences(self) -> list[Presence]:
         """Return the presence on each camera that is known."""
-        return self.call(self._state.presences)
+        return self.call(self.state.presences)
 
     def person_presences(self) -> list[PersonPresence]:
         """Return where each enrolled person is, or was last."""
-        return self.call(self._state.person_presences)
+        return self.call(self.state.person_presences)
 
     def camera_reports(self) -> Mapping[str, CameraReport]:
         """Return what the last frames of each camera showed, if frames of it came."""
-        return self.call(lambda: self._state.reports.reports(self._clock()))
+        return self.call(lambda: self.state.reports.reports(self._clock()))
 
     def last_frame(self, camera: str) -> LastFrame | None:
         """Return the last frame of a camera, if it is still in memory."""
-        return self.call(lambda: self._state.reports.last_frame(camera))
+        return self.call(lambda: self.state.reports.last_frame(camera))
 
     def correct(self, sighting: Sighting, event_type: EventType, previous: Person | None) -> None:
         """Note and announce that a user corrected a sighting (``not_them``, ``confirmed``), which may have ended.
 
         ``sighting``: as it is now in the store; ``previous``: the person whom it was named as before.
         """
-        self.post(lambda: self._state.correct(sighting, event_type, previous, self._clock()))
+        self.post(lambda: self.state.correct(sighting, event_type, previous, self._clock()))
+
+    @property
+    def is_running(self) -> bool:
+        """True while the thread runs. Before the start, the state of everything is still to be read."""
+        return self._thread.is_alive() and not self._stopping.is_set()
 
     def follow_people(self) -> None:
         """Wait until nothing here names or shows a person who was removed, or has an old name."""
-        # Before the start, the state of everything is still to be read.
-        if self._thread.is_alive() and not self._stopping.is_set():
+        if self.is_running:
             try:
                 self.call(lambda: None)
             # The change itself is made, and its caller must learn that.
@@ -171,7 +175,7 @@ class LiveService:
         """Forget a camera, with its switch. Its next frame makes it known again."""
         self._switches.turn(name, on=True)
         self._frames.forget(name)
-        self.post(lambda: self._state.forget_camera(name, self._clock()))
+        self.post(lambda: self.state.forget_camera(name, self._clock()))
 
     def post(self, task: Callable[[], object]) -> None:
         """Let the thread of the live cameras call a function."""
@@ -187,7 +191,7 @@ class LiveService:
 
         def call() -> T:
             # An erasure holds from its answer on, and the next tick may come later.
-            self._state.follow_people(self._clock())
+            self.state.follow_people(self._clock())
             return function()
 
         result: Future[T] = Future()
@@ -203,9 +207,8 @@ class LiveService:
             answer.set_exception(error)
             return
         try:
-            (analysis,) = report.result().analyses
             clock = Stopwatch()
-            faces = self._state.cameras.add_frame(request, analysis)
+            faces = self.state.cameras.add_frame(request, report.result().analyses[0])
             clock.lap("match")
             reply = None if faces is None else self._write(request, report.result(), faces, clock.laps)
         # Any exception, or the camera would never get an answer.
@@ -222,8 +225,8 @@ class LiveService:
         (analysis,), camera = report.analyses, request.origin.camera
         assert camera is not None
         self._frames.note_followed(camera, analysis, len(faces))
-        answer = write_answer(request, report, faces, self._state.cameras.threshold, laps)
-        self._state.reports.note(request, answer, self._clock())
+        answer = write_answer(request, report, faces, self.state.cameras.threshold, laps)
+        self.state.reports.note(request, answer, self._clock())
         return answer
 
     def _run(self) -> None:
@@ -233,7 +236,7 @@ class LiveService:
                 self._try(self._tasks.get(timeout=max(next_tick - time.monotonic(), 0)))
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + TICK_S
-                self._try(lambda: self._state.tick(self._clock()))
+                self._try(lambda: self.state.tick(self._clock()))
 
     def _try(self, task: Callable[[], object]) -> None:
         # A bug in one step must not end the recognition for all cameras.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.store.postgres.live_board import choose_places
 from gateway.store.protocols.live_board import Board, CameraNote
-from gateway.store.relational.live_board import choose_places
 
 
 class MemoryBoard:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence, Presence, PresentPerson
 from gateway.store.postgres.database import PostgresDatabase
+from gateway.store.postgres.live_board import PostgresLiveBoard
 from gateway.store.protocols.live_board import CameraNote
-from gateway.store.relational.live_board import RelationalLiveBoard
 
 ADA, BOB = Person("ada", "Ada"), Person("bob", "Bob")
 
@@ -32,15 +32,15 @@ def note(camera: str, *places: PersonPresence, strangers: int = 0) -> CameraNote
 def test_board_is_the_same_for_all_replicas(database: PostgresDatabase, other: PostgresDatabase) -> None:
     enrol(database, ADA, BOB)
     notes = [note("porch", place(ADA, "porch"), strangers=2), note("yard", place(BOB, "yard", present=False))]
-    RelationalLiveBoard(database).write(notes)
-    board = RelationalLiveBoard(other).read()
+    PostgresLiveBoard(database).write(notes)
+    board = PostgresLiveBoard(other).read()
     assert list(board.cameras) == notes
     assert {each.person.slug: each.camera for each in board.people} == {"ada": "porch", "bob": "yard"}
 
 
 def test_person_is_on_the_camera_that_they_came_to_last(database: PostgresDatabase) -> None:
     enrol(database, ADA)
-    board = RelationalLiveBoard(database)
+    board = PostgresLiveBoard(database)
     board.write([note("porch", place(ADA, "porch", since=10.0)), note("yard", place(ADA, "yard", since=20.0))])
     assert [each.camera for each in board.read().people] == ["yard"]
     board.write([note("yard", place(ADA, "yard", since=20.0, present=False))])
@@ -49,7 +49,7 @@ def test_person_is_on_the_camera_that_they_came_to_last(database: PostgresDataba
 
 def test_only_the_last_place_of_a_person_stays(database: PostgresDatabase) -> None:
     enrol(database, ADA)
-    board = RelationalLiveBoard(database)
+    board = PostgresLiveBoard(database)
     board.write([note("porch", place(ADA, "porch", present=False, since=10.0))])
     board.write([note("yard", place(ADA, "yard", present=False, since=20.0))])
     assert database.rows("SELECT camera FROM live_people") == [("yard",)]
@@ -57,7 +57,7 @@ def test_only_the_last_place_of_a_person_stays(database: PostgresDatabase) -> No
 
 def test_removed_person_is_on_no_camera_any_more(database: PostgresDatabase) -> None:
     enrol(database, ADA, BOB)
-    board = RelationalLiveBoard(database)
+    board = PostgresLiveBoard(database)
     shown = note("porch", place(ADA, "porch"), place(BOB, "porch"))
     board.write([shown])
     database.rows("DELETE FROM people WHERE slug = ? RETURNING id", ("ada",))
@@ -70,7 +70,7 @@ def test_removed_person_is_on_no_camera_any_more(database: PostgresDatabase) -> 
 
 def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
     enrol(database, ADA)
-    board = RelationalLiveBoard(database)
+    board = PostgresLiveBoard(database)
     board.write([note("porch", place(ADA, "porch"))])
     board.forget("porch")
     found = board.read()

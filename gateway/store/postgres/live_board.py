@@ -30,7 +30,7 @@ JOIN people ON people.id = live_people.person ORDER BY since, slug
 """
 
 
-class RelationalLiveBoard:
+class PostgresLiveBoard:
     """The tables of the board, as store.protocols.LiveBoard describes it."""
 
     def __init__(self, database: Database) -> None:

@@ -1,0 +1,24 @@
+"""The parts of the gateway that depend on its place among others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.integrations.homeassistant.wiring import HomeAssistant
+from gateway.live.service import LiveService
+from gateway.live.switches import Switches
+from gateway.mqtt.announcements.announcer import MqttAnnouncer
+from gateway.mqtt.interface import MqttInterface
+from gateway.people.services import PeopleServices
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedParts:
+    """These parts. ``live``: None if no camera is followed."""
+
+    people: PeopleServices
+    live: LiveService | None
+    switches: Switches
+    mqtt: MqttInterface
+    announcer: MqttAnnouncer
+    homeassistant: HomeAssistant

@@ -1,0 +1,151 @@
+"""The parts that make a gateway a replica of a cluster, and how they are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from gateway.app.parts import JoinedParts
+from gateway.app.people_follower import PeopleFollower
+from gateway.cluster.leader_tasks import LeaderTasks
+from gateway.cluster.membership import Membership, MembershipSettings
+from gateway.config import Settings
+from gateway.live.announcer import Announcer
+from gateway.live.announcer_parts import LeaderAnnouncer, OwnerAnnouncer, RemovalAnnouncer
+from gateway.live.board_reader import BoardReader
+from gateway.live.board_writer import BoardWriter
+from gateway.live.camera_moves import CameraMoves
+from gateway.live.owned_cameras import OwnedCameras
+from gateway.live.service import LiveService
+from gateway.live.switch_follower import SwitchFollower
+from gateway.live.switches import Switches
+from gateway.mqtt.cluster.member import ClusterMember
+from gateway.people.cluster_store import open_cluster_store
+from gateway.people.services import PeopleServices
+from gateway.rest.held_answers import hold_until_written
+from gateway.service.live_notes import StoredCameras
+from gateway.service.named_answers import NamedAnswers
+from gateway.service.service import Submit
+from gateway.service.shared_cameras import SharedCameras
+from gateway.store.protocols import Store
+
+
+class ReplicaParts:
+    """The place of this gateway in its cluster. ``instance``: the same after each start. Raise StartError."""
+
+    def __init__(self, settings: Settings, instance: str) -> None:
+        self._settings = settings
+        self._store = open_cluster_store(settings)
+        self.owned = OwnedCameras(shared=True)
+        cluster = settings.cluster
+        self.membership = Membership(
+            instance,
+            self._store.open_coordination,
+            MembershipSettings(cluster.lease_s, cluster.names_s, cluster.address, settings.live.most_cameras),
+            lambda: self._follower.follow(),
+        )
+        self.member = ClusterMember(self.membership, self._store.notes)
+        self._writer = BoardWriter(self._store.board)
+
+    def confirm(self, _store: Store) -> None:
+        """Wait until all replicas follow the people as they are in the store now. Raise Busy."""
+        self.membership.confirm_everywhere()
+
+    @property
+    def leads(self) -> bool:
+        """True while this replica is the leader."""
+        return self.membership.is_leader
+
+    def owns(self, camera: str) -> bool:
+        """Return whether this replica follows a camera."""
+        return self.owned.owns(camera)
+
+    def use_people(self, people: PeopleServices) -> None:
+        """Make the place of all answers that may name people."""
+        self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_lease)
+
+    def hold_until_written(self, submit: Submit) -> Submit:
+        """Return ``submit`` for the threads of REST."""
+        return hold_until_written(submit, self.answers)
+
+    def announcers(self, mqtt: Announcer, homeassistant: Sequence[Announcer]) -> list[Announcer]:
+        """Return the announcers of the cameras of this replica."""
+        return [OwnerAnnouncer(mqtt), *map(RemovalAnnouncer, homeassistant), self._writer]
+
+    def cameras(self, live: LiveService | None, people: PeopleServices, switches: Switches) -> SharedCameras | None:
+        """Return the cameras of all replicas for the operations."""
+        if live is None:
+            return None
+        notes = StoredCameras(people.store, people.sightings)
+        return SharedCameras(live, notes, self._store.board, self.owned.owns, switches.is_on)
+
+    def join(self, parts: JoinedParts) -> None:
+        """Join the parts, before the start."""
+        self._parts = parts
+        people, live = parts.people, parts.live
+        leader = LeaderAnnouncer(parts.announcer)
+        self._places = BoardReader(
+            self._store.board,
+            people.gallery.people,
+            lambda: parts.switches.all_on,
+            [leader, *parts.homeassistant.announcers],
+        )
+        drain_s = self._settings.cluster.lease_s / 2
+        self._follower = PeopleFollower(people, live, self._places, self.answers, drain_s)
+        self._leader_tasks = LeaderTasks([people.retention, people.folder])
+        self._switches = None if live is None else SwitchFollower(parts.switches, live)
+        self._moves = None
+        if live is not None:
+            self._moves = CameraMoves(live, live.state, self.owned, people.sightings, self.membership.holds_lease)
+        self.membership.listen(on_leader=self._lead, on_cameras=self._move)
+
+    def prepare(self) -> None:
+        """Do nothing: the leader makes these announcements."""
+
+    def start(self) -> None:
+        """Join the cluster."""
+        self._leader_tasks.start()
+        self._writer.start()
+        if self._switches is not None:
+            self._switches.start()
+        self.membership.add_cameras(self._settings.configured_cameras)
+        self.membership.start()
+
+    def hand_over(self) -> None:
+        """Give the cameras and the leadership to other replicas. Answers in flight still go out."""
+        self.membership.hand_over()
+        self._leader_tasks.stop()
+
+    def stop(self) -> None:
+        """Leave the cluster."""
+        if self._switches is not None:
+            self._switches.stop()
+        self.membership.stop()
+        self._writer.stop()
+        self._store.close()
+
+    def _move(self, gained: Set[str], lost: Set[str]) -> None:
+        replica = self._parts.mqtt.replica
+        assert replica is not None
+        if lost:
+            # First, so that the broker has what the cameras showed last.
+            if self._moves is not None:
+                self._moves.move(set(), lost)
+            for camera in lost:
+                self._writer.release(camera)
+            replica.release_cameras(sorted(lost))
+        if gained:
+            if self._moves is not None:
+                self._moves.move(gained, set())
+            replica.gain_cameras(sorted(gained))
+
+    def _lead(self, is_leader: bool) -> None:
+        replica = self._parts.mqtt.replica
+        assert replica is not None
+        if is_leader:
+            self._parts.homeassistant.start(self._parts.people.gallery.people().values())
+            self._places.start()
+            replica.start_leading()
+        else:
+            self._places.stop()
+            replica.stop_leading()
+        self._leader_tasks.set_leader(is_leader)

@@ -1,0 +1,43 @@
+"""The parts of a PostgreSQL store by which replicas work together, opened by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.config import Settings
+from gateway.errors import ConfigError
+from gateway.store.protocols.broker_notes import BrokerNotes
+from gateway.store.protocols.coordination import Coordination
+from gateway.store.protocols.live_board import LiveBoard
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStore:
+    """These parts. ``open_coordination``: returns another connection each time. ``close`` ends the connections."""
+
+    open_coordination: Callable[[], Coordination]
+    notes: BrokerNotes
+    board: LiveBoard
+    close: Callable[[], None]
+
+
+def open_cluster_store(settings: Settings) -> ClusterStore:
+    """Open these parts. The database may be away. Raise StartError."""
+    if (url := settings.people.postgres_url) is None:
+        raise ConfigError("cluster.name needs a store that replicas share: set people.store to postgresql://…")
+    # The library is an extra: a single gateway does not need it.
+    from gateway.store.postgres.broker_notes import PostgresBrokerNotes
+    from gateway.store.postgres.coordination import PostgresCoordination
+    from gateway.store.postgres.database import PostgresDatabase
+    from gateway.store.postgres.live_board import PostgresLiveBoard
+
+    notes, database = PostgresBrokerNotes(url), PostgresDatabase(url)
+
+    def close() -> None:
+        notes.close()
+        database.close()
+
+    return ClusterStore(
+        lambda: PostgresCoordination(url, settings.cluster.lease_s), notes, PostgresLiveBoard(database), close
+    )
