@@ -36,7 +36,7 @@ from gateway.mqtt.retained import HOMEASSISTANT
 from gateway.mqtt.services import Services
 from gateway.mqtt.transport.identity import load_identity
 from gateway.people.recogniser_switch import check_recogniser_switch
-from gateway.people.wiring import has_store, open_people, store_path
+from gateway.people.wiring import describe_store, has_store, open_people
 from gateway.rest.events.wiring import Events
 from gateway.rest.wiring import create_rest, needs_token
 from gateway.service.administration import Administration
@@ -60,7 +60,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         engine = prepare_engine(settings)
         if not has_store(settings):
-            log.info("there is no people store yet: a new one is created at %s", store_path(settings).absolute())
+            log.info("there is no people store yet: a new one is created at %s", describe_store(settings))
         self.metrics = Metrics(settings.configured_cameras)
         self._fatal_errors: SimpleQueue[GatewayError] = SimpleQueue()
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)

@@ -14,7 +14,7 @@ from gateway.cli.store import check_store, find_settings
 from gateway.errors import BadRequest, StartError
 from gateway.files.data_folder import data_folder_lock
 from gateway.files.ownership import become_owner, permission_hint
-from gateway.people.wiring import is_encrypted_with, read_key_file, rotate_master_key
+from gateway.people.wiring import describe_store, is_encrypted_with, read_key_file, rotate_master_key
 from gateway.store.cipher import Cipher, make_key, read_key
 
 
@@ -49,7 +49,7 @@ def check(config: Path | None, file: Path | None) -> None:
         key = read_key_file(file, "FILE") if file else read_key(_ask_key(), "The key")
         become_owner(settings.data)
         if not is_encrypted_with(settings, Cipher(key)):
-            raise BadRequest(f"there are no data keys in {settings.data}: the people store is not encrypted")
+            raise BadRequest(f"there are no data keys in {describe_store(settings)}: the people store is not encrypted")
     click.echo("this is the key of the people store")
 
 

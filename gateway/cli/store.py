@@ -10,7 +10,7 @@ from gateway.config import Settings
 from gateway.config.find import find_and_load
 from gateway.errors import StartError
 from gateway.files.ownership import become_owner, permission_hint
-from gateway.people.wiring import has_store, store_path
+from gateway.people.wiring import describe_store, has_store
 
 
 def settings_of_store(config: Path | None, *, new: bool = False) -> Settings:
@@ -27,7 +27,7 @@ def settings_of_store(config: Path | None, *, new: bool = False) -> Settings:
 def find_settings(config: Path | None) -> Settings:
     """Load the settings, and print on standard error which configuration and store are used. Raise ConfigError."""
     found = find_and_load(config)
-    store = store_path(found.settings).absolute()
+    store = describe_store(found.settings)
     click.echo(f"facegate: configuration: {found.source}; people store: {store}", err=True)
     return found.settings
 
@@ -36,10 +36,10 @@ def check_store(settings: Settings, *, new: bool = False) -> None:
     """Raise StartError if there is no people store, unless a ``new`` one may be created."""
     if has_store(settings):
         return
-    path = store_path(settings).absolute()
+    place = describe_store(settings)
     if not new:
         raise StartError(
-            f"There is no people store at {path}. Name the gateway's configuration (--config FILE or FACEGATE_CONFIG),"
+            f"There is no people store at {place}. Name the gateway's configuration (--config FILE or FACEGATE_CONFIG),"
             " or start the gateway once, which creates a store. `people add`, `people import` and `tokens add` create"
             " one with --new."
         )
@@ -49,4 +49,4 @@ def check_store(settings: Settings, *, new: bool = False) -> None:
         raise StartError(
             f"The data folder {settings.data} cannot be created: {error.strerror}{permission_hint(error)}."
         ) from None
-    click.echo(f"facegate: a new people store is created at {path}", err=True)
+    click.echo(f"facegate: a new people store is created at {place}", err=True)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Unsupported
 from gateway.model.caller import GATEWAY_CALLER, Caller
 from gateway.periodic_thread import PeriodicThread
 from gateway.store.protocols import Store
@@ -102,6 +102,9 @@ class BackupKeeper:
 
 def make_backup(store: Store, path: Path, caller: Caller) -> None:
     """Write a backup, with a line in the audit. Raise GatewayError."""
+    # A line of the audit must not tell of a backup that Facegate never makes.
+    if store.backups.made_elsewhere is not None:
+        raise Unsupported(store.backups.made_elsewhere)
     with store.backups.locked():
         # The audit comes first: it may name a backup that failed, but must not miss one.
         store.audit.record(caller, "backup", detail=store.backups.audit_name(path))

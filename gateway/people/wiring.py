@@ -22,10 +22,10 @@ from gateway.people.group_rules import IgnoredRules, UnknownRules
 from gateway.people.measurement import Measurement, engine_measurement, read_measurement
 from gateway.people.services import FolderRules, PeopleRules, PeopleServices, build_people
 from gateway.people.vision import EnrolmentVision, NoVision
+from gateway.store import sqlite
 from gateway.store.cipher import Cipher, read_key
 from gateway.store.limits import AuditLimits, PeopleLimits, SightingLimits
 from gateway.store.protocols import Store
-from gateway.store.sqlite import check_backup, check_master_key, open_store, path_of_store, restore_backup, store_exists
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
 
@@ -47,7 +47,7 @@ def open_people(
     """
     measurement = find_measurement(settings)
     rules = people_rules(settings, measurement.recipe)
-    store = open_store(settings.data, cipher(settings), rules.limits, may_encrypt=not for_command)
+    store = _open_store(settings, rules.limits, may_encrypt=not for_command)
     return build_people(
         store=store,
         similarity=measurement.similarity(),
@@ -76,7 +76,7 @@ def open_for_command(
 @contextmanager
 def open_store_for_command(settings: Settings) -> Iterator[Store]:
     """Give the store alone for a command that needs no faces. A gateway may run on it. Raise StartError."""
-    with closing(open_store(settings.data, cipher(settings), PeopleLimits(), may_encrypt=False)) as store:
+    with closing(_open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
         yield store
 
 
@@ -129,24 +129,67 @@ def make_decision(settings: Settings, curves: Curves) -> Decision:
     )
 
 
-def store_path(settings: Settings) -> Path:
-    """Return the path of the store."""
-    return path_of_store(settings.data)
+def describe_store(settings: Settings) -> str:
+    """Return the place of the store for messages: a path, or the address of a database without its password.
+
+    Raise StartError.
+    """
+    if (url := settings.people.postgres_url) is None:
+        return str(sqlite.path_of_store(settings.data).absolute())
+    with _extra_postgres():
+        from gateway.store.postgres.opening import describe_place
+    return describe_place(url)
 
 
 def has_store(settings: Settings) -> bool:
-    """Return whether there is a store. An empty file does not count. Raise StartError."""
-    return store_exists(settings.data)
+    """Return whether there is a store. An empty file or database does not count. Raise StartError."""
+    if (url := settings.people.postgres_url) is None:
+        return sqlite.store_exists(settings.data)
+    with _extra_postgres():
+        from gateway.store.postgres.opening import store_exists
+    return store_exists(url)
 
 
 def restore_store(settings: Settings, backup: Path) -> Path | None:
     """Replace the store by a backup. Return the copy of the replaced store. Raise StartError."""
-    return restore_backup(backup, settings.data, cipher(settings))
+    _check_files(settings)
+    return sqlite.restore_backup(backup, settings.data, cipher(settings))
 
 
 def check_restore(settings: Settings, backup: Path) -> tuple[int, int]:
     """Check that a backup can be restored. Return the number of its people and pictures. Raise StartError."""
-    return check_backup(backup, settings.data, cipher(settings))
+    _check_files(settings)
+    return sqlite.check_backup(backup, settings.data, cipher(settings))
+
+
+def _check_files(settings: Settings) -> None:
+    if settings.people.postgres_url is not None:
+        raise StartError(
+            f"The people are in {describe_store(settings)}, and the backup is a file of SQLite: restore a dump of the"
+            " database with pg_restore (docs/how-to/run-several-gateways.md)."
+        )
+
+
+def _open_store(settings: Settings, limits: PeopleLimits, *, may_encrypt: bool) -> Store:
+    """Open the store that the settings choose. Raise StartError."""
+    if (url := settings.people.postgres_url) is None:
+        return sqlite.open_store(settings.data, cipher(settings), limits, may_encrypt=may_encrypt)
+    with _extra_postgres():
+        from gateway.store.postgres.opening import open_store
+    older = (sqlite.path_of_store(settings.data), settings.data / "backups")
+    return open_store(url, cipher(settings), limits, may_encrypt=may_encrypt, older_files=older)
+
+
+@contextmanager
+def _extra_postgres() -> Iterator[None]:
+    """Import what needs the extra postgres. Raise StartError if it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise StartError(
+            f"people.store names PostgreSQL, and its library cannot be loaded ({error}): install the extra with pip"
+            " install 'facegate[postgres]', or in a checkout with EXTRAS=postgres make install."
+        ) from None
 
 
 def cipher(settings: Settings) -> Cipher:
@@ -175,12 +218,16 @@ def read_key_file(path: Path, setting: str) -> bytes | None:
 
 def is_encrypted_with(settings: Settings, master: Cipher) -> bool:
     """Return whether the store is encrypted, with this key. Raise GatewayError for another key."""
-    return check_master_key(settings.data, master)
+    if (url := settings.people.postgres_url) is None:
+        return sqlite.check_master_key(settings.data, master)
+    with _extra_postgres():
+        from gateway.store.postgres.opening import check_master_key
+    return check_master_key(url, master)
 
 
 def rotate_master_key(settings: Settings, master: Cipher) -> None:
     """Encrypt all data keys with another master key. No gateway may run. Raise GatewayError."""
-    with closing(open_store(settings.data, cipher(settings), PeopleLimits(), may_encrypt=False)) as store:
+    with closing(_open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
         # The audit comes first: it must not miss a rotation.
         store.audit.record(CLI_CALLER, "rotate_key")
         store.audit.flush()

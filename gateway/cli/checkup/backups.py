@@ -29,6 +29,9 @@ MAX_DAYS_ELSEWHERE = 30
 def check_backups(store: Store, settings: BackupSettings) -> Iterator[Finding]:
     """Check that people are in a backup, on another disk too, and that an erasure can rewrite the backups."""
     yield from from_warnings("backups", (*store.backups.warnings, *store.backups.skipped_warnings()))
+    if store.backups.made_elsewhere is not None:
+        yield Finding("backups", "ok", store.backups.made_elsewhere)
+        return
     people, state = len(store.people.list_unchanged_since(math.inf)), store.backups.read_state()
     yield _check_age(people, state, settings)
     if not settings.every_h:

@@ -12,7 +12,7 @@ from gateway.cli.checkup.finding import Finding, from_error, from_warnings
 from gateway.cli.output import count, format_minute
 from gateway.config import Settings
 from gateway.errors import GatewayError
-from gateway.people.wiring import has_store, open_store_for_command
+from gateway.people.wiring import describe_store, has_store, open_store_for_command
 from gateway.rest.access.start_check import check_tokens
 from gateway.store.protocols import Store
 from gateway.store.tokens import Token
@@ -25,7 +25,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     """Open the people store as every other command does, and check all its parts."""
     try:
         if not has_store(settings):
-            text = f"there is no people store in {settings.data} yet: the first start of the gateway makes one"
+            text = f"there is no people store in {_place(settings)} yet: the first start of the gateway makes one"
             yield Finding("people store", "advice", text, "facegate run")
             return
         with open_store_for_command(settings) as store:
@@ -38,10 +38,14 @@ def check_store(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_people(store: Store, settings: Settings) -> Iterator[Finding]:
+    place = _place(settings)
     if store.status.is_writable():
-        yield Finding("people store", "ok", f"the people store in {settings.data} can be read and changed")
+        yield Finding("people store", "ok", f"the people store in {place} can be read and changed")
+    elif settings.people.postgres_url is not None:
+        text = f"the people store in {place} cannot be changed: the server is a standby, or its database is read-only"
+        yield Finding("people store", "to_do", text, 'psql -c "SELECT pg_is_in_recovery()"')
     else:
-        text = f"the people store in {settings.data} cannot be changed: check the disk and the owner of the folder"
+        text = f"the people store in {place} cannot be changed: check the disk and the owner of the folder"
         yield Finding("people store", "to_do", text, f"ls -la {settings.data}")
     yield from from_warnings("people store", store.status.find_name_warnings())
     if settings.people.key is None and settings.people.key_file is None:
@@ -56,6 +60,10 @@ def _check_people(store: Store, settings: Settings) -> Iterator[Finding]:
     else:
         text = "the key of the settings opens the people store; try your own copy of it with `facegate key check`"
         yield Finding("key", "ok", text)
+
+
+def _place(settings: Settings) -> str:
+    return str(settings.data) if settings.people.postgres_url is None else describe_store(settings)
 
 
 def _is_below(file: Path | None, folder: Path) -> bool:

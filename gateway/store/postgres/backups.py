@@ -23,12 +23,14 @@ MADE_ELSEWHERE = (
 class PostgresBackups:
     """The backups, as store.protocols.Backups describes them. There are no files that an erasure could change."""
 
-    made_elsewhere = MADE_ELSEWHERE
-
     def __init__(self, keys: PostgresKeys, older_files: Collection[Path]) -> None:
         """``older_files``: those of a store in SQLite that was used before."""
         self._keys = keys
         self._older_files = older_files
+
+    @property
+    def made_elsewhere(self) -> str | None:
+        return MADE_ELSEWHERE
 
     def make(self, to: Path | None = None) -> Path:
         raise Unsupported(MADE_ELSEWHERE)

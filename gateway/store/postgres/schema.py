@@ -47,6 +47,11 @@ def prepare_schema(db: psycopg.Connection[Any], begin: str, address: Address) ->
         raise
 
 
+def has_tables(db: psycopg.Connection[Any]) -> bool:
+    """Return whether the database has the tables of a store, of whatever version. Raise psycopg.Error."""
+    return db.execute(f"SELECT to_regclass('{SCHEMA}.format')::text").fetchone() != (None,)
+
+
 def _check_encoding(db: psycopg.Connection[Any], address: Address) -> None:
     (encoding,) = db.execute("SELECT current_setting('server_encoding')").fetchone() or ("",)
     if encoding != "UTF8":
@@ -58,8 +63,7 @@ def _check_encoding(db: psycopg.Connection[Any], address: Address) -> None:
 
 def _read_version(db: psycopg.Connection[Any], address: Address) -> int:
     """Return the version of the tables, 0 if there are none. Raise StartError about a newer one."""
-    (table,) = db.execute(f"SELECT to_regclass('{SCHEMA}.format')::text").fetchone() or (None,)
-    row = db.execute("SELECT version, facegate FROM format").fetchone() if table else None
+    row = db.execute("SELECT version, facegate FROM format").fetchone() if has_tables(db) else None
     if row is None:
         return 0
     if row[0] > VERSION:

@@ -14,6 +14,10 @@ from gateway.store.records import BackupState
 class Backups(Protocol):
     """The backups of a store, which an erasure must change too."""
 
+    @property
+    def made_elsewhere(self) -> str | None:
+        """A sentence about the program that makes the backups, None if Facegate makes them."""
+
     def make(self, to: Path | None = None) -> Path:
         """Copy the people into a file, and return its path."""
 

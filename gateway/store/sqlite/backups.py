@@ -41,6 +41,10 @@ class SqliteBackups(BackupFolder):
         self._notes = RelationalNotes(database)
         self._damaged_note: str | None = None
 
+    @property
+    def made_elsewhere(self) -> str | None:
+        return None
+
     def make(self, to: Path | None = None) -> Path:
         """Copy the store without unknown groups, sightings, effects, waiting audit lines and erasures.
 

@@ -1,0 +1,76 @@
+"""A sealed store in PostgreSQL: its keys, and what is left of an erased person."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+
+from gateway.errors import StartError
+from gateway.model.caller import CLI_CALLER
+from gateway.store.cipher import Cipher
+from gateway.store.limits import PeopleLimits
+from gateway.store.postgres.opening import check_master_key, open_store
+from gateway.store.protocols import Store
+from tests.people.environment import KEY, OTHER_KEY
+from tests.store.examples import CHIPS, RECIPE, enrol, picture
+
+
+def open_with(url: str, key: bytes | None, *, may_encrypt: bool = True) -> closing[Store]:
+    return closing(open_store(url, Cipher(key), PeopleLimits(), may_encrypt=may_encrypt))
+
+
+def query(url: str, sql: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as db:
+        return db.execute(sql.encode()).fetchall()
+
+
+def slugs(store: Store) -> list[str]:
+    return [each.slug for each in store.faces.changes(0, RECIPE).snapshot.people]
+
+
+def test_store_opens_only_with_its_key(postgres_url: str) -> None:
+    assert not check_master_key(postgres_url, Cipher(KEY))
+    with open_with(postgres_url, KEY) as store:
+        enrol(store, "Ada", picture())
+    assert check_master_key(postgres_url, Cipher(KEY))
+    for key in (None, OTHER_KEY):
+        with pytest.raises(StartError, match="nothing in it is damaged"):
+            open_store(postgres_url, Cipher(key), PeopleLimits())
+    with pytest.raises(StartError, match="This key cannot be used"):
+        check_master_key(postgres_url, Cipher(OTHER_KEY))
+
+
+def test_plain_store_is_encrypted_by_the_gateway_only(postgres_url: str) -> None:
+    with open_with(postgres_url, None) as store:
+        enrol(store, "Ada", picture())
+    with pytest.raises(StartError):
+        open_store(postgres_url, Cipher(KEY), PeopleLimits(), may_encrypt=False)
+    with open_with(postgres_url, KEY) as store:
+        assert slugs(store) == ["ada"]
+    ((sealed,),) = query(postgres_url, "SELECT chips FROM facegate.pictures")
+    assert CHIPS not in sealed
+
+
+def test_erasure_destroys_the_data_key_at_every_gateway(postgres_url: str) -> None:
+    with open_with(postgres_url, KEY) as one, open_with(postgres_url, KEY) as two:
+        enrol(one, "Ada", picture("a" * 64))
+        enrol(two, "Bob", picture("b" * 64))
+        assert sorted(slugs(two)) == ["ada", "bob"]
+        one.people.remove("ada", CLI_CALLER, erase=True)
+        one.keys.destroy_erased()
+        assert slugs(two) == ["bob"]
+    keys = query(postgres_url, "SELECT key IS NULL FROM facegate.data_keys WHERE owner != '' ORDER BY 1")
+    assert keys == [(False,), (True,)]
+
+
+def test_rotated_key_replaces_the_old_one(postgres_url: str) -> None:
+    with open_with(postgres_url, KEY) as store:
+        enrol(store, "Ada", picture())
+        store.keys.rotate(Cipher(OTHER_KEY))
+    assert check_master_key(postgres_url, Cipher(OTHER_KEY))
+    with open_with(postgres_url, OTHER_KEY) as store:
+        assert slugs(store) == ["ada"]
+        assert store.audit.check().problems == ()
