@@ -41,6 +41,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "benchmark": LazyCommand("gateway.cli.benchmark", "Measure how many pictures a second this machine analyses."),
     "cameras": LazyCommand("gateway.cli.cameras", "Live cameras: switch recognition on or off, forget a camera."),
     "calibrate": LazyCommand("gateway.cli.calibrate", "Measure how well your people can be told apart."),
+    "cluster": LazyCommand("gateway.cli.cluster", "Print the replicas of a cluster, and who owns which camera."),
     "completion": LazyCommand("gateway.cli.completion", "Print a script that lets a shell complete commands."),
     "doctor": LazyCommand("gateway.cli.doctor", "Find out what is open, wrong or about to break."),
     "frigate": LazyCommand("gateway.cli.frigate", "Frigate servers: try their connection."),

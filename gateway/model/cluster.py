@@ -67,6 +67,12 @@ class ClusterView:
         """The leader, unless its lease has ended."""
         return self.leader if self.leader in self.live else None
 
+    @property
+    def cameras_without_owner(self) -> tuple[str, ...]:
+        """The names of the cameras that no live replica owns."""
+        live = self.live
+        return tuple(each.name for each in self.cameras if each.owner not in live)
+
     def cameras_of(self, replica: str) -> tuple[str, ...]:
         """Return the cameras of a replica, also if its lease has ended."""
         return tuple(each.name for each in self.cameras if each.owner == replica)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from gateway.config import Settings
 from gateway.errors import ConfigError
+from gateway.model.cluster import ClusterView
 from gateway.store.protocols.broker_notes import BrokerNotes
 from gateway.store.protocols.coordination import Coordination
 from gateway.store.protocols.live_board import LiveBoard
+
+READ_LEASE_S = 30.0
+"""A time within which a command may wait for the database, as for a lease of this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,16 @@ class ClusterStore:
     notes: BrokerNotes
     board: LiveBoard
     close: Callable[[], None]
+
+
+def read_cluster(settings: Settings) -> ClusterView:
+    """Return the cluster as the database knows it, whether this gateway runs or not. Raise GatewayError."""
+    if settings.cluster.name is None or (url := settings.people.postgres_url) is None:
+        raise ConfigError("cluster.name is not set: this gateway works alone, and has no replicas")
+    from gateway.store.postgres.coordination import PostgresCoordination
+
+    with closing(PostgresCoordination(url, READ_LEASE_S)) as coordination:
+        return coordination.read()
 
 
 def open_cluster_store(settings: Settings) -> ClusterStore:

@@ -29,6 +29,8 @@ WITHOUT_STORE = {
     "acl",
     "asyncapi",
     "check-config",
+    # The store of replicas is a database, which asks for a password.
+    "cluster",
     "completion",
     "frigate check",
     # This command ends before it opens the store: only the supervisor of Home Assistant gives it settings.

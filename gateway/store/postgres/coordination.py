@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
+from psycopg import errors
 
+from gateway.errors import Unavailable
 from gateway.model.cluster import ClusterView, OwnedCamera, Replica
 from gateway.store.postgres import coordination_statements as statements
 from gateway.store.postgres.address import parse_address
@@ -117,6 +119,11 @@ class PostgresCoordination:
             try:
                 cursor = self._connect().execute(statement, values)
                 return cursor.fetchall() if cursor.description else ()
+            except errors.UndefinedTable:
+                self.close()
+                raise Unavailable(
+                    f"PostgreSQL at {self._address.place} has no tables of Facegate: start a gateway first"
+                ) from None
             except psycopg.Error:
                 # An answer that comes late must not be taken for that of the next statement.
                 self.close()

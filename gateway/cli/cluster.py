@@ -1,0 +1,83 @@
+"""The command ``facegate cluster``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli.operations import errors_as_messages
+from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
+from gateway.cli.output import print_table
+from gateway.config.find import find_and_load
+from gateway.model.cluster import ClusterView, Replica
+from gateway.people.cluster_store import read_cluster
+
+
+@click.command("cluster", short_help="Print the replicas of a cluster, and who owns which camera.")
+@CONFIG_OPTION
+@JSON_OPTION
+def cluster(config: Path | None, as_json: bool) -> None:
+    """Print the replicas of a cluster with their leases, the leader, and the owner of each camera.
+
+    The command asks the database, so it works while no replica runs. The exit code is 1 if nobody leads, or a camera
+    has no owner.
+    """
+    with errors_as_messages():
+        settings = find_and_load(config).settings
+        view = read_cluster(settings)
+    if as_json:
+        click.echo(json.dumps(_document(settings.cluster.name, view), ensure_ascii=False))
+    else:
+        _print(view)
+    sys.exit(0 if view.live_leader is not None and not view.cameras_without_owner else 1)
+
+
+def _document(name: str | None, view: ClusterView) -> dict[str, object]:
+    return {
+        "cluster": name,
+        "leader": view.live_leader,
+        "epoch": view.epoch,
+        "replicas": [
+            {
+                "replica": each.id,
+                "state": _state(view, each),
+                "lease_left_s": round(each.lease_left_s, 1),
+                "address": each.address,
+                "version": each.version,
+                "cameras": list(view.cameras_of(each.id)) if each.is_live else [],
+            }
+            for each in view.replicas
+        ],
+        "cameras_without_owner": list(view.cameras_without_owner),
+    }
+
+
+def _print(view: ClusterView) -> None:
+    if not view.replicas:
+        click.echo("no replica has joined this cluster yet")
+        return
+    columns = "replica", "state", "lease", "cameras", "version", "address"
+    print_table(columns, [_row(view, each) for each in view.replicas])
+    without = set(view.cameras_without_owner)
+    cameras = [(each.name, "nobody" if each.name in without else each.owner or "") for each in view.cameras]
+    if cameras:
+        print_table(("camera", "owner"), cameras)
+
+
+def _row(view: ClusterView, replica: Replica) -> tuple[str, ...]:
+    left_s = replica.lease_left_s
+    lease = f"{left_s:.1f} s left" if replica.is_live else f"ended {-left_s:.0f} s ago"
+    number = len(view.cameras_of(replica.id)) if replica.is_live else 0
+    return replica.id, _state(view, replica), lease, str(number), replica.version, replica.address or ""
+
+
+def _state(view: ClusterView, replica: Replica) -> str:
+    """Return ``stopped`` for a replica that left the cluster, and ``lost`` for one that did not renew its lease."""
+    if not replica.is_live:
+        return "lost" if replica.serving else "stopped"
+    if view.leader == replica.id:
+        return "leader"
+    return "serving" if replica.serving else "joining"

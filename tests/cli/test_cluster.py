@@ -1,0 +1,82 @@
+"""The command ``facegate cluster`` on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli.main import main
+from gateway.cluster.rendezvous import find_favourite
+from tests.cluster.support import Cluster, cluster_running
+from tests.support import wait_for
+
+CAMERAS = ["attic", "hall", "porch"]
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    config = tmp_path / "gateway.yaml"
+    config.write_text("cluster: {name: site}")
+    monkeypatch.setenv("FACEGATE_PEOPLE__STORE", postgres_url)
+    return lambda *words: CliRunner().invoke(main, ["cluster", "--config", str(config), *words])
+
+
+@pytest.fixture
+def cluster(postgres_url: str) -> Iterator[Cluster]:
+    with cluster_running(postgres_url, 30) as cluster:
+        yield cluster
+
+
+def test_replicas_and_owners_are_printed(command: Command, cluster: Cluster) -> None:
+    a, _ = cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+    owners = {camera: find_favourite(camera, ["a", "b"]) for camera in CAMERAS}
+    wait_for(lambda: cluster.owners() == owners and cluster.leaders())
+    done = command("--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    (leader,) = cluster.leaders()
+    assert (found["cluster"], found["leader"], found["epoch"]) == ("site", leader, 1)
+    assert {each["replica"]: each["cameras"] for each in found["replicas"]} == {
+        name: sorted(camera for camera, owner in owners.items() if owner == name) for name in "ab"
+    }
+    assert {each["replica"]: each["state"] for each in found["replicas"]} == {
+        name: "leader" if name == leader else "serving" for name in "ab"
+    }
+    lines = command().stdout.splitlines()
+    assert lines[0].split("\t") == ["replica", "state", "lease", "cameras", "version", "address"]
+    assert [line.split("\t") for line in lines[-3:]] == [[camera, owners[camera]] for camera in CAMERAS]
+
+
+def test_stopped_replicas_leave_cameras_without_an_owner(command: Command, cluster: Cluster) -> None:
+    (a,) = cluster.start("a")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: a.membership.owned == set(CAMERAS))
+    cluster.stop("a")
+    done = command("--json")
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)
+    assert (found["leader"], found["cameras_without_owner"]) == (None, CAMERAS)
+    assert [each["state"] for each in found["replicas"]] == ["stopped"]
+    assert "porch\tnobody" in command().stdout.splitlines()
+
+
+def test_database_without_tables_is_named_without_its_password(command: Command, postgres_url: str) -> None:
+    done = command()
+    assert done.exit_code == 1
+    assert "has no tables of Facegate: start a gateway" in done.stderr
+    assert postgres_url.split(":")[2].split("@")[0] not in done.output
+
+
+def test_gateway_that_works_alone_has_no_cluster(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.touch()
+    done = CliRunner().invoke(main, ["cluster", "--config", str(config)], env={**os.environ})
+    assert done.exit_code == 1
+    assert "cluster.name is not set" in done.stderr
