@@ -1,0 +1,230 @@
+"""Replicas on one broker and one database: shared requests, owned cameras, and a leader that is replaced."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.gateway_processes import retained_messages
+from tests.mqtt.cluster.replicas import Replicas, replicas_running
+from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, wait_for
+
+pytestmark = [
+    pytest.mark.extra,
+    pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no shared subscriptions"),
+]
+
+PICTURE = frame("obama_1")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with broker_running(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+def replicas(tmp_path: Path, broker: Broker, postgres_url: str) -> Iterator[Replicas]:
+    with replicas_running(tmp_path, broker, postgres_url) as replicas:
+        yield replicas
+
+
+@pytest.fixture
+def device(broker: Broker) -> Iterator[Client]:
+    client = Client(broker.port).subscribe("facegate/+/response/#")
+    yield client
+    client.close()
+
+
+def responses(device: Client, count: int) -> list[str]:
+    return [device.get().topic.rsplit("/", 1)[1] for _ in range(count)]
+
+
+def drain(client: Client) -> list[Message]:
+    found = []
+    while True:
+        try:
+            found.append(client.get(0.3))
+        except queue.Empty:
+            return found
+
+
+def retained(broker: Broker) -> dict[str, Any]:
+    """Return the retained documents by their topics."""
+    messages = retained_messages(broker.port)
+    return {topic: json.loads(payload) for topic, payload in messages.items() if payload[:1] == b"{"}
+
+
+def test_each_request_is_answered_once_and_the_work_is_shared(replicas: Replicas, device: Client) -> None:
+    started = replicas.start("ada", "ben", "cy")
+    ids = [str(number) for number in range(60)]
+    for each in ids:
+        device.publish(f"facegate/cam{int(each) % 4}/request/detect/{each}", PICTURE)
+    assert sorted(responses(device, 60)) == sorted(ids)
+    assert drain(device) == []
+    assert Counter(each for replica in started for each in replica.answered) == Counter(ids)
+    assert [len(replica.answered) for replica in started] == [20, 20, 20]
+
+
+def test_command_is_carried_out_once_by_the_leader(replicas: Replicas, device: Client) -> None:
+    started = replicas.start("ada", "ben", "cy")
+    leader = replicas.leader
+    for _ in range(4):
+        device.publish("facegate/bridge/request/health", b"{}")
+    assert responses(device, 4) == ["health"] * 4
+    assert drain(device) == []
+    assert leader.answered == ["health"] * 4
+    assert all(replica.answered == [] for replica in started if replica is not leader)
+
+
+def test_frames_of_a_camera_reach_its_owner_only(replicas: Replicas, device: Client) -> None:
+    """The leader finds the cameras by their frames."""
+    started = replicas.start("ada", "ben", "cy")
+    cameras = [f"cam{number}" for number in range(9)]
+
+    def all_owned() -> bool:
+        for camera in cameras:
+            device.publish(f"facegate/{camera}/frame", PICTURE, qos=0)
+        return sorted(name for each in started for name in each.membership.owned) == cameras
+
+    wait_for(all_owned)
+    assert min(len(each.membership.owned) for each in started) > 0
+    wait_for(lambda: all_owned() and all(set(each.frames) >= each.membership.owned for each in started))
+    for each in started:
+        each.frames.clear()
+    for camera in cameras:
+        device.publish(f"facegate/{camera}/frame", PICTURE, qos=0)
+    wait_for(lambda: all(set(each.frames) >= each.membership.owned for each in started))
+    assert all(set(each.frames) == each.membership.owned for each in started)
+
+
+def test_pieces_of_a_new_camera_reach_its_owner_when_they_are_repeated(replicas: Replicas, device: Client) -> None:
+    replicas.start("ada", "ben")
+    wait_for(lambda: replicas.leader is not None)
+    half = len(PICTURE) // 2
+
+    def is_answered() -> bool:
+        for number, piece in enumerate((PICTURE[:half], PICTURE[half:])):
+            device.publish(f"facegate/pieces/part/{number}/2/detect/7", piece)
+        return not device.nothing_comes(1)
+
+    wait_for(is_answered)
+    assert replicas.owner("pieces").answered == ["7"]
+
+
+def test_commands_wait_for_the_next_leader(replicas: Replicas, broker: Broker, device: Client) -> None:
+    replicas.start("ada", "ben", "cy")
+    first = replicas.leader
+    wait_for(lambda: retained(broker).get("facegate/bridge/state") == {"state": "online"})
+    watcher = Client(broker.port).subscribe("facegate/bridge/state", f"facegate/bridge/replica/{first.id}")
+    drain(watcher)
+    first.die()
+    device.publish("facegate/bridge/request/health", b"{}")
+    assert responses(device, 1) == ["health"]
+    second = replicas.leader
+    assert second is not first
+    assert second.answered == ["health"]
+    wait_for(lambda: retained(broker)["facegate/bridge/info"]["instance"] == second.id)
+    documents = retained(broker)
+    assert documents["facegate/bridge/state"] == {"state": "online"}
+    assert documents[f"facegate/bridge/replica/{first.id}"]["state"] == "offline"
+    assert documents[f"facegate/bridge/replica/{second.id}"]["leader"]
+    # The next leader withdrew the last will: nobody saw `offline`.
+    assert b"offline" not in [each.payload for each in drain(watcher) if each.topic.endswith("state")]
+    watcher.close()
+
+
+def test_command_in_work_at_a_leader_that_dies_is_carried_out_by_the_next(replicas: Replicas, device: Client) -> None:
+    replicas.start("ada", "ben")
+    first = replicas.leader
+    first.may_answer.clear()
+    device.publish("facegate/bridge/request/health", b"{}")
+    wait_for(lambda: first.answered == ["health"])
+    first.die()
+    assert responses(device, 1) == ["health"]
+    assert replicas.leader.answered == ["health"]
+
+
+def test_replica_without_its_lease_leaves_the_requests_to_the_others(replicas: Replicas, device: Client) -> None:
+    cut, other = replicas.start("ada", "ben")
+    cut.store_proxy.cut()
+    wait_for(lambda: not cut.mqtt.connections.requests.connected)
+    for number in range(10):
+        device.publish(f"facegate/porch/request/detect/{number}", PICTURE)
+    assert sorted(responses(device, 10)) == [str(number) for number in range(10)]
+    assert len(other.answered) == 10
+    cut.store_proxy.mend()
+    wait_for(lambda: cut.mqtt.health.connected and cut.mqtt.loopback.fresh)
+    for number in range(10, 20):
+        device.publish(f"facegate/porch/request/detect/{number}", PICTURE)
+    assert len(responses(device, 10)) == 10
+    assert len(cut.answered) == 5
+
+
+def test_reply_that_was_computed_before_the_end_of_the_lease_is_not_published(
+    replicas: Replicas, device: Client
+) -> None:
+    """The person whom it names may have been erased meanwhile."""
+    (replica,) = replicas.start("ada")
+    # The broker takes no bytes any more, so the reply waits.
+    replica.broker_proxy.stall()
+    session = replica.mqtt.connections.requests.session
+    assert session is not None
+    replica.store_proxy.cut()
+    wait_for(lambda: not replica.membership.holds_lease())
+    wait_for(lambda: not session.connected)
+    replica.broker_proxy.mend()
+    replica.store_proxy.mend()
+    wait_for(lambda: replica.mqtt.health.connected and replica.mqtt.loopback.fresh)
+    assert replica.mqtt.connections.requests.session is not session
+    device.publish("facegate/porch/request/detect/1", PICTURE)
+    assert responses(device, 1) == ["1"]
+    assert drain(device) == []
+
+
+def test_stop_in_order_loses_no_request(replicas: Replicas, device: Client) -> None:
+    leaving, staying = replicas.start("ada", "ben")
+    leaving.may_answer.clear()
+    ids = [str(number) for number in range(8)]
+    for each in ids:
+        device.publish(f"facegate/porch/request/detect/{each}", PICTURE)
+    wait_for(lambda: len(leaving.answered) + len(staying.answered) == len(ids))
+    leaving.mqtt.stop_accepting()
+    leaving.release()
+    for number in range(8, 12):
+        device.publish(f"facegate/porch/request/detect/{number}", PICTURE)
+    assert sorted(map(int, responses(device, 12))) == list(range(12))
+    leaving.stop()
+    assert len(staying.answered) == 8
+
+
+def test_last_replica_leaves_offline_behind(replicas: Replicas, broker: Broker) -> None:
+    (only,) = replicas.start("ada")
+    wait_for(lambda: retained(broker).get("facegate/bridge/state") == {"state": "online"})
+    replica_topic = f"facegate/bridge/replica/{only.id}"
+    wait_for(lambda: retained(broker)[replica_topic]["leader"])
+    assert retained(broker)[replica_topic]["address"] == "http://ada"
+    only.stop()
+    assert retained(broker)["facegate/bridge/state"] == {"state": "offline"}
+    assert retained(broker)[replica_topic]["state"] == "offline"
+    assert retained(broker)[replica_topic]["cameras"] == []
+
+
+def test_leader_that_stops_hands_over_without_offline(replicas: Replicas, broker: Broker) -> None:
+    replicas.start("ada", "ben")
+    first = replicas.leader
+    wait_for(lambda: retained(broker).get("facegate/bridge/state") == {"state": "online"})
+    watcher = Client(broker.port).subscribe("facegate/bridge/state")
+    drain(watcher)
+    first.stop()
+    (second,) = (each for each in replicas.values() if each is not first)
+    wait_for(lambda: second.side.connections.leader.connected)
+    wait_for(lambda: retained(broker)["facegate/bridge/info"]["instance"] == second.id)
+    assert {each.payload for each in drain(watcher)} <= {b'{"state":"online"}'}
+    watcher.close()
