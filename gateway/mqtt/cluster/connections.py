@@ -104,11 +104,6 @@ class ReplicaConnections:
         for each in (self.frames, self.requests, self.leader):
             each.start()
 
-    def wake(self) -> None:
-        """Connect now, where only the lease was missing."""
-        for each in (self.frames, self.requests):
-            each.wake()
-
     def start_leading(self) -> None:
         """Take the commands, and the topics of other programs."""
         self.leader.wake()
