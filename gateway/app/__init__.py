@@ -169,7 +169,7 @@ class Gateway:
         self.rest = create_rest(*rest, describe_mqtt, self.events.streams)
         unfollowed = [self.unfollowed] if self.live is None else []
         others: list[HasWarnings] = [self.homeassistant, self.sources, *unfollowed]
-        self._health = HealthReport(settings, self.pool, self.people, self.mqtt, self.rest, others, lambda: place.leads)
+        self._health = HealthReport(settings, self.pool, self.people, self.mqtt, self.rest, others, place)
         announcer = self.announcements.announcer
         place.join(JoinedParts(self.people, self.live, switches, self.mqtt, announcer, self.homeassistant))
         self.systemd = SystemdNotifier(health=self.health)

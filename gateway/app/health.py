@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from gateway.app.replica import ReplicaParts
+from gateway.app.single import SingleGateway
 from gateway.config import Settings
 from gateway.model.health import HasWarnings, Health, ImportProgress
 from gateway.mqtt.interface import MqttInterface
@@ -25,19 +27,18 @@ class HealthReport:
         mqtt: MqttInterface,
         rest: RestServer,
         others: Sequence[HasWarnings],
-        imports_folder: Callable[[], bool],
+        place: ReplicaParts | SingleGateway,
     ) -> None:
-        """``imports_folder``: returns whether this gateway imports the folder of known people, and no other replica."""
         self._address = broker_address(settings.mqtt)
         self._disk = DataDisk(settings.data)
-        self._imports_folder = imports_folder
+        self._place = place
         self._pool = pool
         self._people = people
         self._mqtt = mqtt
         self._rest = rest
         store = people.store
         of_people: list[HasWarnings] = [people.updater, people.backups, store.audit, people.audit, people.groups]
-        self._parts = (pool, *of_people, people.sightings, people.folder, mqtt, rest, *others)
+        self._parts = (pool, *of_people, people.sightings, people.folder, mqtt, rest, *others, place)
 
     def read(self) -> Health:
         """Return the state of every part."""
@@ -57,11 +58,12 @@ class HealthReport:
             backup_pending_s=people.backups.pending_s,
             audit_writable=people.store.audit.is_writable,
             certificate_ends_at=self._rest.certificate_ends_at,
+            cluster=self._place.cluster_health(),
         )
 
     def _read_progress(self) -> ImportProgress:
         """Return the progress of the import. Another replica may import the folder: this one need not wait for it."""
         progress = self._people.folder.progress
-        if self._imports_folder():
+        if self._place.leads:
             return progress
         return replace(progress, people=len(self._people.gallery), finished=True)

@@ -18,6 +18,7 @@ from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.service import LiveService
 from gateway.live.switch_follower import SwitchFollower
 from gateway.live.switches import Switches
+from gateway.model.cluster import ClusterHealth
 from gateway.mqtt.cluster.member import ClusterMember
 from gateway.people.cluster_store import open_cluster_store
 from gateway.people.services import PeopleServices
@@ -49,6 +50,15 @@ class ReplicaParts:
     def confirm(self, _store: Store) -> None:
         """Wait until all replicas follow the people as they are in the store now. Raise Busy."""
         self.membership.confirm_everywhere()
+
+    def cluster_health(self) -> ClusterHealth | None:
+        """Return the state of the cluster."""
+        return self.membership.health(self._settings.cluster.name or "")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each problem of this replica."""
+        return self.membership.warnings
 
     @property
     def leads(self) -> bool:

@@ -22,6 +22,11 @@ class SingleGateway:
     def __init__(self) -> None:
         self.owned = OwnedCameras()
 
+    warnings: tuple[str, ...] = ()
+
+    def cluster_health(self) -> None:
+        """Return None: a single gateway has no cluster."""
+
     def use_people(self, people: PeopleServices) -> None:
         """Do nothing: answers need no lease."""
 

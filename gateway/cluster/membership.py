@@ -15,7 +15,7 @@ from gateway.cluster.lease_keeper import LISTENER_LEASES, LeaseKeeper
 from gateway.cluster.news_listener import NewsListener
 from gateway.cluster.standing import Holdings, Standing
 from gateway.errors import Busy
-from gateway.model.cluster import ClusterView
+from gateway.model.cluster import ClusterHealth, ClusterView
 from gateway.store.protocols.coordination import Coordination, Member
 
 
@@ -138,6 +138,19 @@ class Membership:
     def view(self) -> ClusterView:
         """Return the cluster as of the last renewal of the lease."""
         return self._standing.view
+
+    def health(self, name: str) -> ClusterHealth:
+        """Return the state of the cluster of that name, as this replica sees it."""
+        held = self.holdings()
+        return ClusterHealth(
+            name, self.replica, self.holds_lease(), held.leads_since is not None, len(held.cameras), self.view()
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence if the lease is not renewed."""
+        problem = self.problem
+        return () if problem is None else (f"this replica does not renew its lease: {problem}",)
 
     def confirm_everywhere(self) -> None:
         """Wait until each replica follows the present people of the store, or may name nobody any more.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from gateway.contract.base import MAX_LISTED, VersionedModel, WireModel
+from gateway.model.cluster import ClusterHealth
 from gateway.model.health import BrokerAddress, Disk, Health
 
 FREE_STEP_BYTES = 100_000_000
@@ -43,11 +44,36 @@ class BrokerAddressDocument(WireModel):
     tls: bool
 
 
+class ClusterReplicaDocument(WireModel):
+    """A replica of the cluster. ``lease``: as the database knows it. ``cameras``: the number of its cameras."""
+
+    replica: str
+    address: str | None
+    version: str
+    lease: Literal["held", "ended"]
+    cameras: int
+
+
+class ClusterDocument(WireModel):
+    """The cluster, as this replica sees it. ``lease``: whether this replica may name people.
+
+    ``without_owner``: the number of cameras that no live replica owns.
+    """
+
+    name: str
+    replica: str
+    lease: Literal["held", "missing"]
+    leader: str | None
+    cameras: int
+    without_owner: int
+    replicas: list[ClusterReplicaDocument]
+
+
 class HealthDocument(VersionedModel):
     """The reply to ``/readyz`` and to the operation ``health``, and the message on ``bridge/health``.
 
     ``audit``: the number and the code of the last line of the audit, once a day. ``disk`` and ``address``: null without
-    a running gateway.
+    a running gateway. ``cluster``: null for a gateway that works alone.
     """
 
     status: Literal["ready", "not_ready"]
@@ -61,6 +87,7 @@ class HealthDocument(VersionedModel):
     audit: str | None
     disk: DiskDocument | None
     address: BrokerAddressDocument | None
+    cluster: ClusterDocument | None
     warnings: list[str]
 
 
@@ -142,6 +169,7 @@ def write_health(health: Health) -> HealthDocument:
         audit=health.audit_head,
         disk=_write_disk(health.disk) if health.disk else None,
         address=_write_address(health.address) if health.address else None,
+        cluster=_write_cluster(health.cluster) if health.cluster else None,
         warnings=list(health.warnings[:MAX_LISTED]),
     )
 
@@ -154,6 +182,29 @@ def _write_disk(disk: Disk) -> DiskDocument:
 
 def _write_address(address: BrokerAddress) -> BrokerAddressDocument:
     return BrokerAddressDocument(host=address.host, port=address.port, base=address.base, tls=address.tls)
+
+
+def _write_cluster(cluster: ClusterHealth) -> ClusterDocument:
+    # Without the seconds of leases: the gateway announces each change of this document.
+    view = cluster.view
+    return ClusterDocument(
+        name=cluster.name,
+        replica=cluster.replica,
+        lease="held" if cluster.has_lease else "missing",
+        leader=view.live_leader,
+        cameras=len(view.cameras),
+        without_owner=len(view.cameras_without_owner),
+        replicas=[
+            ClusterReplicaDocument(
+                replica=each.id,
+                address=each.address,
+                version=each.version,
+                lease="held" if each.is_live else "ended",
+                cameras=len(view.cameras_of(each.id)) if each.is_live else 0,
+            )
+            for each in view.replicas[:MAX_LISTED]
+        ],
+    )
 
 
 def write_liveness(health: Health, counts: Mapping[str, int]) -> LivenessDocument:

@@ -39,6 +39,22 @@ class OwnedCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterHealth:
+    """The state of the cluster ``name`` as this ``replica`` sees it.
+
+    ``has_lease``: the replica may name people now. ``leads``: it is the leader. ``owned``: the number of its cameras.
+    ``view``: as of the last renewal of its lease.
+    """
+
+    name: str
+    replica: str
+    has_lease: bool
+    leads: bool
+    owned: int
+    view: ClusterView
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterView:
     """A cluster at one moment.
 

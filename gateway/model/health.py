@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.model.cluster import ClusterHealth
+
 LOW_DISK_BYTES = 1_000_000_000
 """The free bytes of the disk below which a person must act."""
 
@@ -78,6 +80,7 @@ class Health:
     although the gateway works. ``audit_head``: the end of the audit at its last report, once a day. ``disk`` and
     ``address``: None without a running gateway. ``backup_pending_s``: seconds since the last backup, 0 if no person
     changed since. ``certificate_ends_at``: the end of the certificate of REST, in seconds since 1970; None without one.
+    ``cluster``: None for a gateway that works alone.
     """
 
     mqtt: MqttHealth
@@ -94,6 +97,7 @@ class Health:
     backup_pending_s: float = 0.0
     audit_writable: bool = True
     certificate_ends_at: float | None = None
+    cluster: ClusterHealth | None = None
 
     # False asks systemd or an orchestrator for a restart. A missing broker is no reason: a restart would not help.
     @property
@@ -105,4 +109,5 @@ class Health:
     def ready(self) -> bool:
         """True if the gateway can answer requests now."""
         mqtt = self.mqtt.connected and self.mqtt.loopback
-        return self.live and mqtt and self.workers_ready > 0 and self.store and self.known_faces.finished
+        lease = self.cluster is None or self.cluster.has_lease
+        return self.live and mqtt and self.workers_ready > 0 and self.store and self.known_faces.finished and lease

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.metrics import COUNTS, GAUGES, Histogram, Labels, Metrics, MetricsSnapshot
+from gateway.model.cluster import ClusterHealth
 from gateway.model.health import Health
 from gateway.rest.transport.environ import HEADER_CHECK
 
@@ -32,6 +33,12 @@ UNKNOWN_ROUTE = "(unknown)"
 
 LABELLED_COUNTS = frozenset({"errors"})
 """The counts that are shown by their labels. Their sum would be counted twice."""
+
+
+def _of_cluster(health: Health, read: Callable[[ClusterHealth], float]) -> float:
+    """Return a number of the cluster, NaN for a gateway that works alone."""
+    return math.nan if health.cluster is None else read(health.cluster)
+
 
 HEALTH: Mapping[str, tuple[str, Callable[[Health], float]]] = {
     "live": ("1 if the gateway works, or can recover without a restart", lambda health: health.live),
@@ -55,6 +62,15 @@ HEALTH: Mapping[str, tuple[str, Callable[[Health], float]]] = {
     "certificate_end_seconds": (
         "end of the certificate of REST, in seconds since 1970; NaN without one",
         lambda health: math.nan if health.certificate_ends_at is None else health.certificate_ends_at,
+    ),
+    "cluster_lease": ("1 if this replica has a lease", lambda health: _of_cluster(health, lambda c: c.has_lease)),
+    "cluster_leader": ("1 if this replica leads its cluster", lambda health: _of_cluster(health, lambda c: c.leads)),
+    "cluster_owned_cameras": ("cameras of this replica", lambda health: _of_cluster(health, lambda c: c.owned)),
+    "cluster_replicas": ("replicas with a lease", lambda health: _of_cluster(health, lambda c: len(c.view.live))),
+    "cluster_cameras": ("cameras of the cluster", lambda health: _of_cluster(health, lambda c: len(c.view.cameras))),
+    "cluster_cameras_without_owner": (
+        "cameras that no replica follows",
+        lambda health: _of_cluster(health, lambda c: len(c.view.cameras_without_owner)),
     ),
     "clock_seconds": ("the gateway's clock, in seconds since 1970", lambda _: time.time()),
     "warnings": ("warnings that need a person's attention", lambda health: len(health.warnings)),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.contract.health import write_health
+from gateway.model.cluster import ClusterHealth, ClusterView, OwnedCamera, Replica
 from gateway.model.health import BrokerAddress, Disk, Health, ImportProgress, MqttHealth
 
 
@@ -62,6 +63,7 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
         "audit": "812:5f0c",
         "disk": {"free_bytes": 12_300_000_000, "total_bytes": 50_000_000_000, "low": False},
         "address": {"host": "mqtt.lan", "port": 8883, "base": "house/faces", "tls": True},
+        "cluster": None,
         "warnings": [warning],
         **shown,
     }
@@ -70,3 +72,34 @@ def test_health_document_shows_whether_the_gateway_is_live_and_ready(
 def test_health_is_not_ready_while_known_faces_are_imported() -> None:
     mqtt = MqttHealth(True, True, True)
     assert not Health(mqtt, 1, 1, workers_maintained=True, store=True, known_faces=ImportProgress(1, 2)).ready
+
+
+def cluster_health(*, has_lease: bool) -> ClusterHealth:
+    replicas = (
+        Replica("a", "http://10.0.0.5:5001", "1", 7, serving=True, lease_left_s=2.5, names_left_s=2.5),
+        Replica("b", None, "1", 6, serving=True, lease_left_s=-4, names_left_s=-4),
+    )
+    cameras = OwnedCamera("attic", "b", 3), OwnedCamera("hall", "a", 1), OwnedCamera("porch", None, 0)
+    return ClusterHealth("site", "a", has_lease, True, 1, ClusterView(7, replicas, "b", 2, cameras))
+
+
+@pytest.mark.parametrize("has_lease", [True, False])
+def test_replica_is_ready_only_with_a_lease(has_lease: bool) -> None:
+    progress = ImportProgress(finished=True)
+    health = Health(
+        MqttHealth(True, True, True), 1, 1, True, True, progress, cluster=cluster_health(has_lease=has_lease)
+    )
+    assert health.ready == has_lease
+    assert write_health(health).document()["cluster"] == {
+        "name": "site",
+        "replica": "a",
+        "lease": "held" if has_lease else "missing",
+        # The lease of the last leader has ended.
+        "leader": None,
+        "cameras": 3,
+        "without_owner": 2,
+        "replicas": [
+            {"replica": "a", "address": "http://10.0.0.5:5001", "version": "1", "lease": "held", "cameras": 1},
+            {"replica": "b", "address": None, "version": "1", "lease": "ended", "cameras": 0},
+        ],
+    }
