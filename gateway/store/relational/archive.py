@@ -15,7 +15,7 @@ from gateway.store.relational.database import Connection, Database, Row
 from gateway.store.relational.person_writer import PersonWriter
 from gateway.store.relational.removal_marks import RelationalRemovalMarks
 from gateway.store.relational.writes import (
-    append_person_audit,
+    append_audit_of_many,
     count_people,
     find_person_row,
     get_or_create_person,
@@ -57,17 +57,23 @@ class RelationalPeopleArchive:
         # A person with counter-examples only would be shown by no picture.
         shown = [each for each in people if not all(picture.counter for picture in each.pictures)]
         with self._database.transaction() as db:
-            if not merge and (enrolled := [person for each in shown if (person := _person_without_all(db, each))]):
+            if not merge and (enrolled := [found for each in shown if (found := _person_without_all(db, each))]):
                 raise not_merged_error(enrolled)
-            added, before = 0, count_people(db)
+            before = count_people(db)
+            # The number of new pictures of each person, by the key.
+            added: dict[int, int] = {}
             for each in shown:
                 check_continue()
-                added += self._import_person(db, each, caller)
+                person, new = self._import_person(db, each)
+                added[person] = added.get(person, 0) + new
+            changed = {person: new for person, new in added.items() if new}
+            mark_changed(db, *changed)
+            append_audit_of_many(db, caller, "import", changed)
             self._writer.check_people(db, before)
-        return added
+        return sum(changed.values())
 
-    def _import_person(self, db: Connection, each: ExportedPerson, caller: Caller) -> int:
-        """Add the new pictures of a person, and return their number. Pictures that are stored already stay."""
+    def _import_person(self, db: Connection, each: ExportedPerson) -> tuple[int, int]:
+        """Add the new pictures of a person. Return the key and their number. Pictures that are stored already stay."""
         person = get_or_create_person(db, each.person.name)
         self._marks.allow_name(each.person.name)
         stored = picture_digests(db, person)
@@ -78,9 +84,7 @@ class RelationalPeopleArchive:
         ]
         if new:
             self._writer.check_pictures(db, person)
-            mark_changed(db, person)
-            append_person_audit(db, caller, "import", person, len(new))
-        return len(new)
+        return person, len(new)
 
     def _open_picture(self, row: Row) -> Picture:
         """Return the picture of a row (uid, digest, source, recipe, descriptor, chips, original, counter, …)."""

@@ -16,6 +16,7 @@ from gateway.store.relational.writes import (
     bump_revision,
     count_people,
     delete_picture,
+    find_person_row,
     folder_names,
     forget_shown,
     get_or_create_person,
@@ -56,9 +57,10 @@ class PersonWriter:
 
     def get_or_create(self, db: Connection, name: str) -> int:
         """Return the key of the person with that name. Raise TooLarge if a new person would exceed the limit."""
-        before = count_people(db)
+        if (row := find_person_row(db, name)) is not None:
+            return int(row[0])
         person = get_or_create_person(db, name)
-        self.check_people(db, before)
+        self._limits.check_people(count_people(db))
         return person
 
     def add_picture(self, db: Connection, person: int, picture: Picture, moment: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.errors import Busy, UnknownPerson
 from gateway.model import Person
@@ -30,6 +30,13 @@ UID_BYTES = 8
 
 _ADD_PERSON = """
 INSERT INTO people (uid, slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING id
+"""
+_NEW_REVISIONS = """
+UPDATE meta SET value = CAST(value AS BIGINT) + ? WHERE key = 'revision' RETURNING CAST(value AS BIGINT)
+"""
+_ADD_LINE = """
+INSERT INTO outbox (uid, at, door, action, person, pictures, detail, actor, role, outcome, times)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A part of an older copy of the tables may bring a removed person back.
 _NOTE_GONE = """
@@ -105,10 +112,17 @@ def bump_revision(db: Connection, person: int) -> None:
     db.execute("UPDATE people SET revision = ? WHERE id = ?", (_next_revision(db), person))
 
 
-def mark_changed(db: Connection, person: int) -> None:
-    """Note that the pictures of a person changed now."""
-    bump_revision(db, person)
-    db.execute("UPDATE people SET changed = ? WHERE id = ?", (time.time(), person))
+def mark_changed(db: Connection, *people: int) -> None:
+    """Note that the pictures of people changed now. Each of them gets a new revision."""
+    if not people:
+        return
+    # PostgreSQL keeps each version of a row until the transaction ends: for many people one by one would be slow.
+    first = _next_revision(db, len(people)) - len(people) + 1
+    now = time.time()
+    db.executemany(
+        "UPDATE people SET revision = ?, changed = ? WHERE id = ?",
+        [(first + place, now, person) for place, person in enumerate(people)],
+    )
 
 
 def delete_person(db: Connection, person: int) -> None:
@@ -162,6 +176,14 @@ def append_person_audit(db: Connection, caller: Caller, action: str, person: int
     append_audit(db, caller, action, person_uid(db, person), pictures)
 
 
+def append_audit_of_many(db: Connection, caller: Caller, action: str, pictures: Mapping[int, int]) -> None:
+    """Add a line for each person. ``pictures``: their number by the keys of the people. Raise as ``append_audit``."""
+    if pictures:
+        _check_outbox(db, caller)
+        lines = [make_row(caller, action, person=person_uid(db, each), pictures=n) for each, n in pictures.items()]
+        db.executemany(_ADD_LINE, lines)
+
+
 def append_audit(
     db: Connection, caller: Caller, action: str, uid: str = "", pictures: int = 0, detail: str = ""
 ) -> None:
@@ -169,18 +191,17 @@ def append_audit(
 
     Raise Busy if the outbox is full. The gateway itself, which erases people in time, may still add lines.
     """
+    _check_outbox(db, caller)
+    db.execute(_ADD_LINE, make_row(caller, action, person=uid, pictures=pictures, detail=detail))
+
+
+def _check_outbox(db: Connection, caller: Caller) -> None:
     if caller.role != "system" and is_outbox_full(db):
         raise Busy(
             f"{MAX_WAITING_LINES} lines wait for the audit, which cannot be written: nothing is changed until it can be"
             " (`facegate doctor` says why)",
             OUTBOX_RETRY_S,
         )
-    row = make_row(caller, action, person=uid, pictures=pictures, detail=detail)
-    db.execute(
-        "INSERT INTO outbox (uid, at, door, action, person, pictures, detail, actor, role, outcome, times)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row,
-    )
 
 
 def is_outbox_full(db: Connection) -> bool:
@@ -189,8 +210,7 @@ def is_outbox_full(db: Connection) -> bool:
     return bool(db.execute("SELECT count(*) >= ? FROM outbox", (MAX_WAITING_LINES,)).fetchone()[0])
 
 
-def _next_revision(db: Connection) -> int:
-    (revision,) = db.execute(
-        "UPDATE meta SET value = CAST(value AS BIGINT) + 1 WHERE key = 'revision' RETURNING CAST(value AS BIGINT)"
-    ).fetchone()
+def _next_revision(db: Connection, count: int = 1) -> int:
+    """Return the next revision, or the last one of ``count`` new ones."""
+    (revision,) = db.execute(_NEW_REVISIONS, (count,)).fetchone()
     return int(revision)
