@@ -97,6 +97,7 @@ class Reconnector:
         """Messages in flight that the broker allowed in the last session."""
         self._session: Session | None = None
         self._client_id = self._need = ""
+        self._has_named_need = False
         self._start_error: StartError | None = None
         self._farewell: Publication | None = None
         self._first_try_ended = threading.Event()
@@ -257,8 +258,10 @@ class Reconnector:
         error = StartError(f"The broker at {self._broker} {silence if is_silent else refusal}.{self._need}")
         if not is_silent and not is_temporary:
             self._handle_error(error)
-        elif not self._first_try_ended.is_set():
+        elif not self._first_try_ended.is_set() or (self._need and not self._has_named_need):
+            # A broker without MQTT 5 may be silent. Then only the need tells what is wrong.
             log.warning("%s", error)
+            self._has_named_need = True
         self._first_try_ended.set()
 
     def _handle_another_gateway(self, error: AnotherGateway) -> None:

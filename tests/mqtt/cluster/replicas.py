@@ -43,7 +43,7 @@ class Replica:
     ``frames``: the cameras whose frames it got. ``may_answer``: while it is not set, requests stay in work.
     """
 
-    def __init__(self, name: str, folder: Path, broker: Broker, url: str, **mqtt: Any) -> None:
+    def __init__(self, name: str, folder: Path, broker: Broker, url: str) -> None:
         self.name = name
         self.answered: list[str] = []
         self.frames: list[str] = []
@@ -60,7 +60,7 @@ class Replica:
         instance = hashlib.sha256(name.encode()).hexdigest()[:12]
         settings = Settings(
             data=folder / name,
-            mqtt={"host": "127.0.0.1", "port": self.broker_proxy.port, "trust_broker": True, **mqtt},
+            mqtt={"host": "127.0.0.1", "port": self.broker_proxy.port, "trust_broker": True},
             people={"store": url},
             cluster={"name": CLUSTER, "lease_s": LEASE_S, "address": f"http://{name}"},
         )
@@ -158,12 +158,17 @@ class Replicas(dict[str, Replica]):
 
     def __init__(self, folder: Path, broker: Broker, url: str) -> None:
         super().__init__()
-        self._make: Callable[..., Replica] = lambda name, **mqtt: Replica(name, folder, broker, url, **mqtt)
+        self._make: Callable[[str], Replica] = lambda name: Replica(name, folder, broker, url)
 
-    def start(self, *names: str, **mqtt: Any) -> list[Replica]:
+    def begin(self, name: str) -> Replica:
+        """Start a replica, whose broker may not accept it."""
+        self[name] = self._make(name)
+        return self[name].start()
+
+    def start(self, *names: str) -> list[Replica]:
+        """Start replicas, and wait until they serve."""
         for name in names:
-            self[name] = self._make(name, **mqtt)
-            self[name].start()
+            self.begin(name)
         wait_for(lambda: all(self[name].mqtt.health.connected and self[name].mqtt.loopback.fresh for name in names))
         return [self[name] for name in names]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import queue
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from gateway.mqtt.cluster.specs import NEED
 from tests.e2e.gateway_processes import retained_messages
 from tests.mqtt.cluster.replicas import Replicas, replicas_running
-from tests.support import MOSQUITTO, Broker, Client, Message, broker_running, frame, wait_for
+from tests.support import MOSQUITTO, Broker, Client, Message, accepts, broker_running, frame, free_port, wait_for
 
 pytestmark = [
     pytest.mark.extra,
@@ -228,3 +231,18 @@ def test_leader_that_stops_hands_over_without_offline(replicas: Replicas, broker
     wait_for(lambda: retained(broker)["facegate/bridge/info"]["instance"] == second.id)
     assert {each.payload for each in drain(watcher)} <= {b'{"state":"online"}'}
     watcher.close()
+
+
+def test_broker_without_mqtt_5_is_named_in_one_sentence(
+    tmp_path: Path, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "device_sim.broker", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as amqtt:
+        try:
+            wait_for(lambda: accepts(port))
+            with replicas_running(tmp_path, Broker(tmp_path, port), postgres_url) as replicas:
+                replicas.begin("ada")
+                wait_for(lambda: NEED in caplog.text)
+        finally:
+            amqtt.terminate()

@@ -1,0 +1,238 @@
+"""Whole gateways as replicas: processes on one broker with the ACL of a cluster, and one database."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import pytest
+
+from gateway.cli.acl_formats import write_mosquitto
+from gateway.cli.acl_rules import AclRules
+from gateway.config import Settings
+from tests.e2e.gateway_processes import start_gateway
+from tests.support import MOSQUITTO, WAIT_S, Broker, Client, broker_running, frame, free_port, wait_for
+
+pytestmark = [
+    pytest.mark.extra,
+    pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt has no shared subscriptions"),
+]
+
+BOSS, OBSERVER = "boss", "observer"
+CLUSTER = {"name": "house", "lease_s": 3}
+REPLICA_TOPICS = "facegate/bridge/replica/"
+
+
+class Site:
+    """A cluster of processes, and a client that keeps the newest document of each retained topic.
+
+    ``answers``: the documents of all replies, by the last level of their topics.
+    """
+
+    def __init__(self, folder: Path, broker: Broker, url: str) -> None:
+        self.broker = broker
+        self._folder = folder
+        self._url = url
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.documents: dict[str, Any] = {}
+        self.answers: dict[str, list[dict[str, Any]]] = {}
+        self.seen: list[tuple[float, str, Any]] = []
+        (folder / "nobody").mkdir()
+        topics = ("state", "info", "replica/+", "person/+", "response/#")
+        self._watcher = Client(broker.port, login=(OBSERVER, OBSERVER)).subscribe(
+            *(f"facegate/bridge/{each}" for each in topics), "facegate/+/response/#", "facegate/+/result"
+        )
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait(WAIT_S)
+        self._watcher.close()
+
+    def start(self, name: str, **changes: Any) -> None:
+        """Start a gateway, a replica unless the changes say otherwise."""
+        login = {"user": "facegate", "password": "facegate", "users": {BOSS: "admin"}}
+        given = {
+            "mqtt": {"host": "127.0.0.1", "port": self.broker.port, **login},
+            "people": {"store": self._url, "folder": str(self._folder / "nobody")},
+            "operations": ["face_rec", "face_match", "verify", "detect", "enroll"],
+            "cluster": CLUSTER,
+            **changes,
+        }
+        self.processes[name] = start_gateway(self._folder / name, self.broker, **given)
+
+    def log(self, name: str) -> str:
+        return (self._folder / name / "gateway.log").read_text()
+
+    def look(self) -> dict[str, Any]:
+        """Take all messages that have come, and return the newest documents."""
+        while True:
+            try:
+                message = self._watcher.get(0.02)
+            except Empty:
+                return self.documents
+            document: Any = message.json if message.payload else None
+            self.seen.append((time.monotonic(), message.topic, document))
+            if "/response/" in message.topic:
+                self.answers.setdefault(message.topic.rsplit("/", 1)[1], []).append(document)
+            else:
+                self.documents[message.topic] = document
+
+    def replicas(self) -> dict[str, Any]:
+        """Return the descriptions of the replicas that are online, by their ids."""
+        found = {topic: each for topic, each in self.look().items() if topic.startswith(REPLICA_TOPICS)}
+        return {topic.removeprefix(REPLICA_TOPICS): each for topic, each in found.items() if each["state"] == "online"}
+
+    def leader(self) -> str | None:
+        leading = [name for name, each in self.replicas().items() if each["leader"]]
+        return leading[0] if len(leading) == 1 else None
+
+    def owner(self, camera: str) -> str | None:
+        return next((name for name, each in self.replicas().items() if camera in each["cameras"]), None)
+
+    def process_of(self, replica: str) -> subprocess.Popen[bytes]:
+        """Return the process of the replica with that id."""
+        return next(process for name, process in self.processes.items() if self._id_of(name) == replica)
+
+    def _id_of(self, name: str) -> str:
+        address = f"http://{name}"
+        return next((each for each, found in self.replicas().items() if found["address"] == address), "")
+
+    def ask(self, client: Client, topic: str, payload: bytes, key: str) -> dict[str, Any]:
+        """Repeat a request until its reply comes, as devices do, and return the first reply."""
+        end = time.monotonic() + 2 * WAIT_S
+        while not self.answers.get(key):
+            assert time.monotonic() < end, f"no reply to {topic}"
+            client.publish(topic, payload)
+            again = time.monotonic() + 3
+            while time.monotonic() < again and not self.answers.get(key):
+                self.look()
+        return self.answers[key][0]
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[Broker]:
+    """A broker with the ACL that ``facegate acl`` writes for a cluster. The password of each login is the login."""
+    port = free_port()
+    settings = Settings(
+        cluster=CLUSTER, people={"store": "postgresql://x/y"}, mqtt={"user": "facegate", "users": {BOSS: "admin"}}
+    )
+    passwords, acl = tmp_path / "passwd", tmp_path / "acl"
+    passwords.touch(mode=0o600)
+    for login in ("facegate", BOSS, "porch", OBSERVER):
+        subprocess.run(["mosquitto_passwd", "-b", str(passwords), login, login], check=True)
+    rules = "\n".join(write_mosquitto(AclRules(settings).all()))
+    acl.write_text(
+        f"{rules}\nuser porch\ntopic write facegate/porch/request/enroll/#\n"
+        f"user {OBSERVER}\ntopic readwrite facegate/#\n"
+    )
+    lines = f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {acl}\nuser root\n"
+    with broker_running(tmp_path, port, f"\n{lines}") as broker:
+        yield broker
+
+
+@pytest.fixture
+def site(tmp_path: Path, secure: Broker, postgres_url: str) -> Iterator[Site]:
+    site = Site(tmp_path, secure, postgres_url)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def porch(secure: Broker) -> Iterator[Client]:
+    client = Client(secure.port, login=("porch", "porch"))
+    yield client
+    client.close()
+
+
+def start_replicas(site: Site, *names: str) -> None:
+    for name in names:
+        site.start(name, cluster={**CLUSTER, "address": f"http://{name}"})
+    wait_for(lambda: len(site.replicas()) == len(names) and site.leader() is not None, 2 * WAIT_S)
+
+
+def test_replicas_answer_alike_and_survive_their_leader(site: Site, porch: Client, record_property: Any) -> None:
+    start_replicas(site, "ada", "ben", "cy")
+    picture = frame("obama_1")
+    enrolment = json.dumps({"name": "Ada Lovelace", "images": [base64.b64encode(picture).decode()]}).encode()
+    first = site.ask(porch, "facegate/porch/request/enroll/e1", enrolment, "e1")
+    assert first["status"] == "ok", first
+
+    # Each replica gets one of three requests, and names the person.
+    for number in range(6):
+        reply = site.ask(porch, f"facegate/porch/request/face_rec/r{number}", picture, f"r{number}")
+        assert reply["person"] == "ada_lovelace"
+    # The enrolment is repeated at every replica, and happens once.
+    for _ in range(3):
+        porch.publish("facegate/porch/request/enroll/e1", enrolment)
+    wait_for(lambda: site.look() is not None and len(site.answers["e1"]) >= 4)
+    volatile = {"id", "timestamp", "timing_ms"}
+    contents = [{k: v for k, v in each.items() if k not in volatile} for each in site.answers["e1"]]
+    assert all(each == contents[0] for each in contents)
+
+    # The camera's frames go to one replica, which is killed.
+    def owned() -> bool:
+        porch.publish("facegate/porch/frame", picture, qos=0)
+        return site.owner("porch") is not None and "facegate/porch/result" in site.look()
+
+    wait_for(owned, 2 * WAIT_S)
+    owner = site.owner("porch")
+    assert owner is not None
+    killed_at = time.monotonic()
+    os.kill(site.process_of(owner).pid, signal.SIGKILL)
+
+    def moved() -> bool:
+        porch.publish("facegate/porch/frame", picture, qos=0)
+        return site.owner("porch") not in (None, owner)
+
+    wait_for(moved, 2 * WAIT_S)
+    record_property("camera_moved_s", round(time.monotonic() - killed_at, 2))
+    site.documents.pop("facegate/porch/result")
+    wait_for(lambda: moved() and "facegate/porch/result" in site.look(), 2 * WAIT_S)
+
+    # The leader is killed, if it was not the owner: a command that is sent once is answered by the next one.
+    wait_for(lambda: site.leader() is not None, 2 * WAIT_S)
+    leader = site.leader()
+    assert leader is not None
+    boss = Client(site.broker.port, login=(BOSS, BOSS))
+    killed_at = time.monotonic()
+    os.kill(site.process_of(leader).pid, signal.SIGKILL)
+    boss.publish(f"facegate/bridge/user/{BOSS}/request/people/list", b"{}")
+    replies: list[dict[str, Any]] = []
+    listener = Client(site.broker.port, login=(OBSERVER, OBSERVER)).subscribe("facegate/bridge/user/+/response/#")
+    replies.append(listener.get(2 * WAIT_S).json)
+    record_property("command_answered_s", round(time.monotonic() - killed_at, 2))
+    assert replies[0]["status"] == "ok"
+    wait_for(lambda: site.leader() not in (None, leader), 2 * WAIT_S)
+    assert site.look()["facegate/bridge/state"] == {"state": "online"}
+    assert site.look()["facegate/bridge/info"]["instance"] == site.leader()
+    assert {"state": "offline"} not in [each for _, topic, each in site.seen if topic == "facegate/bridge/state"][1:]
+    assert site.look()[f"{REPLICA_TOPICS}{leader}"]["state"] == "offline"
+    for client in (boss, listener):
+        client.close()
+
+
+def test_gateway_alone_leaves_a_cluster_and_a_replica_leaves_a_gateway_alone(site: Site) -> None:
+    start_replicas(site, "ada")
+    alone = {"cluster": {}, "people": {"folder": str(site._folder / "nobody")}}
+    site.start("alone", **alone)
+    assert site.processes["alone"].wait(2 * WAIT_S) == 75
+    assert "another gateway" in site.log("alone").lower()
+    assert len(site.replicas()) == 1
+    site.processes["ada"].terminate()
+    assert site.processes["ada"].wait(2 * WAIT_S) == 0
+    wait_for(lambda: site.look()["facegate/bridge/state"] == {"state": "offline"})
+    site.start("alone", **alone)
+    wait_for(lambda: site.look()["facegate/bridge/state"] == {"state": "online"}, 2 * WAIT_S)
+    site.start("ben")
+    assert site.processes["ben"].wait(2 * WAIT_S) == 75
+    assert "another gateway" in site.log("ben").lower()
+    assert site.processes["alone"].poll() is None
