@@ -7,6 +7,9 @@ probes are compared with brute force: a fast search that misses people would be 
 
 The people are imported into a store as from an archive, and loaded as at the gateway's start. The loading runs in a
 separate process, and its time and memory are measured. The people are 128 random numbers each.
+
+``--store postgres`` measures a store in PostgreSQL instead, which this command starts (benchmarks/postgres_gallery.py).
+Its figures are always JSON.
 """
 
 from __future__ import annotations
@@ -40,12 +43,15 @@ from gateway.people.curves import measured_curves
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import CROWD_WEIGHT, Similarity, typical_faces
+from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
+from gateway.store.protocols import Store
 from gateway.store.records import ExportedPerson, Picture, StoredFace
 from gateway.store.sqlite.store import SqliteStore
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = (1_000, 100_000, 1_000_000)
+POSTGRES_PEOPLE = (1_000, 10_000, 100_000)
 BATCH_PEOPLE = 1_000
 """People that are created and imported at a time, so that they are never all in memory."""
 
@@ -84,19 +90,30 @@ def faces(people: int) -> Vectors:
     return np.concatenate([seen, _unit(random, PROBES - len(seen))]).astype(np.float32)
 
 
-def fill(path: Path, people: int) -> float:
+def open_store(place: Path | str, people: int = PeopleLimits().people) -> Store:
+    """Open the store in a file, or at an address of PostgreSQL, for so many people."""
+    limits = PeopleLimits(people=people, enrolments_per_hour=1_000_000)
+    if isinstance(place, Path):
+        return SqliteStore(place, limits=limits)
+    # The extra postgres may not be installed.
+    from gateway.store.postgres.opening import open_store as open_postgres
+
+    return open_postgres(place, Cipher(None), limits)
+
+
+def fill(place: Path | str, people: int) -> float:
     """Fill a new store, and return the imported people per second."""
     begun = time.perf_counter()
-    with closing(SqliteStore(path, limits=PeopleLimits(people=people))) as store:
+    with closing(open_store(place, people)) as store:
         shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH_PEOPLE))
         for number, descriptors in enumerate(shown):
             store.archive.import_people(_portables(descriptors, number * BATCH_PEOPLE), CLI_CALLER)
     return people / (time.perf_counter() - begun)
 
 
-def open_gallery(path: Path) -> tuple[SqliteStore, Gallery]:
+def open_gallery(place: Path | str) -> tuple[Store, Gallery]:
     """Load the gallery like the gateway at its start (people/wiring.py)."""
-    store, gallery, revision = SqliteStore(path), Gallery(Similarity(typical_faces())), 0
+    store, gallery, revision = open_store(place), Gallery(Similarity(typical_faces())), 0
     # The store returns the changes in portions.
     while store.faces.revision() != revision:
         changes = store.faces.changes(revision, RECIPE)
@@ -105,17 +122,17 @@ def open_gallery(path: Path) -> tuple[SqliteStore, Gallery]:
     return store, gallery
 
 
-def measure_start_in_process(path: Path) -> dict[str, float]:
+def measure_start_in_process(place: Path | str) -> dict[str, float]:
     """Measure the loading in a separate process."""
-    command = [sys.executable, "-m", "benchmarks.gallery", "--opened", str(path)]
+    command = [sys.executable, "-m", "benchmarks.gallery", "--opened", str(place)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
 
-def measure_start(path: Path) -> dict[str, float]:
+def measure_start(place: Path | str) -> dict[str, float]:
     begun = time.perf_counter()
-    store, gallery = open_gallery(path)
+    store, gallery = open_gallery(place)
     taken = time.perf_counter() - begun
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     # The gallery must exist until memory is measured.
@@ -249,11 +266,18 @@ def _shown(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
     show_default=True,
     help="Rounds, in which both searches alternate.",
 )
-@click.option("--opened", "path", type=click.Path(exists=True, path_type=Path), hidden=True)
+@click.option("--store", "kind", type=click.Choice(["sqlite", "postgres"]), default="sqlite", show_default=True)
+@click.option("--opened", "place", hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
-def main(people: tuple[int, ...], rounds: int, path: Path | None, as_json: bool) -> None:
-    if path is not None:
-        click.echo(json.dumps(measure_start(path)))
+def main(people: tuple[int, ...], rounds: int, kind: str, place: str | None, as_json: bool) -> None:
+    if place is not None:
+        click.echo(json.dumps(measure_start(place if place.startswith("postgresql:") else Path(place))))
+        return
+    if kind == "postgres":
+        from benchmarks.postgres_gallery import measure_all
+
+        # A figure of SQLite's default would say nothing: a million people need another search.
+        click.echo(json.dumps(measure_all(POSTGRES_PEOPLE if people == PEOPLE else people, rounds)))
         return
     results = [measure(each, rounds) for each in people]
     if as_json:
