@@ -62,11 +62,12 @@ class Replica:
     ) -> Reply | None:
         return fetch(self.rest_port, method, path, body, headers, wait)
 
-    def wait_ready(self, seconds: float = START_TIMEOUT_S) -> None:
-        """Wait until the replica can serve. Raises SimError."""
+    def wait_ready(self, seconds: float = START_TIMEOUT_S, *, is_restarted: bool = False) -> None:
+        """Wait until the replica can serve. ``is_restarted``: it is started again if it ends. Raises SimError."""
         until = time.monotonic() + seconds
         while not self.is_ready:
-            if time.monotonic() > until:
+            has_ended = self.process.pid is None and not is_restarted
+            if has_ended or time.monotonic() > until:
                 raise SimError(f"{self.name} is not ready. {self.last_line()}")
             time.sleep(0.1)
 
@@ -175,7 +176,7 @@ class Site:
     def wait_ready(self, seconds: float = START_TIMEOUT_S) -> None:
         """Wait until all replicas can serve. Raises SimError."""
         for replica in self.replicas:
-            replica.wait_ready(seconds)
+            replica.wait_ready(seconds, is_restarted=True)
 
     def _watch(self) -> None:
         looked = 0.0
