@@ -11,11 +11,13 @@ from benchmarks.faults.replicas.record import Record
 from benchmarks.faults.replicas.site import Replica, Site
 from device_sim.cluster_state import ClusterListener
 
-REPLICA_KILL_INTERVAL_S = (9.0, 14.0)
+REPLICA_KILL_INTERVAL_S = (8.0, 12.0)
 STORE_KILL_INTERVAL_S = (40.0, 52.0)
 PARTITION_INTERVAL_S = (35.0, 45.0)
 FIRST_STORE_KILL_S, FIRST_PARTITION_S = (8.0, 12.0), (14.0, 18.0)
 """Times of the first ones, so that a short run has them too."""
+RETRY_S = 0.2
+"""Time before the next look for a replica that can be killed."""
 PARTITION_LEASES = (0.5, 2.5)
 """Durations of partitions, in leases: shorter than one lease, and longer, in turn."""
 
@@ -48,9 +50,10 @@ class SiteFaults:
 
     def _kill_replicas(self, rng: random.Random) -> None:
         while not self._closing.wait(rng.uniform(*REPLICA_KILL_INTERVAL_S)):
-            ready = [each for each in self._site.replicas if each.is_ready]
-            if ready:
-                self._kill(rng.choice(ready), family=rng.random() < 0.5)
+            while not (ready := [each for each in self._site.replicas if each.is_ready]):
+                if self._closing.wait(RETRY_S):
+                    return
+            self._kill(rng.choice(ready), family=rng.random() < 0.5)
 
     def _kill(self, replica: Replica, *, family: bool) -> None:
         state = self._listener.state_at(replica.name)
