@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.cluster_confirmation import confirmation_of
 from gateway.cli.error_line import print_error
 from gateway.cli.store import settings_of_store
 from gateway.config import Settings
@@ -81,7 +82,7 @@ def operations(settings: Settings, *, with_worker: bool) -> Iterator[RunOperatio
     pool = create_pool(settings, prepare_engine(settings), Metrics(), workers=1) if with_worker else None
     vision = _vision(settings, pool)
     with ExitStack() as stack:
-        people = stack.enter_context(open_for_command(settings, vision))
+        people = stack.enter_context(open_for_command(settings, vision, confirmation_of(settings)))
         turns = Turns(stack.enter_context(ThreadPoolExecutor(1)))
         if pool is not None:
             pool.start()

@@ -37,6 +37,15 @@ def read_cluster(settings: Settings) -> ClusterView:
         return coordination.read()
 
 
+def open_coordination(settings: Settings) -> Coordination:
+    """Open a connection for the agreement with the replicas. The database may be away. Raise StartError."""
+    if (url := settings.people.postgres_url) is None:
+        raise ConfigError("cluster.name needs a store that replicas share: set people.store to postgresql://…")
+    from gateway.store.postgres.coordination import PostgresCoordination
+
+    return PostgresCoordination(url, settings.cluster.lease_s)
+
+
 def open_cluster_store(settings: Settings) -> ClusterStore:
     """Open these parts. The database may be away. Raise StartError."""
     if (url := settings.people.postgres_url) is None:

@@ -1,0 +1,21 @@
+"""The wait of a command until all replicas of a cluster follow its change of people."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from gateway.cluster.confirmation import Confirmation
+from gateway.config import Settings
+from gateway.people.cluster_store import open_coordination
+from gateway.people.wiring import Confirm
+
+
+def confirmation_of(settings: Settings) -> Confirm | None:
+    """Return the wait for the replicas; None for a gateway without replicas. The wait raises Busy after a while."""
+    return None if settings.cluster.name is None else lambda _store: _wait(settings)
+
+
+def _wait(settings: Settings) -> None:
+    cluster = settings.cluster
+    with closing(Confirmation(open_coordination(settings), cluster.lease_s, cluster.names_s)) as confirmation:
+        confirmation.wait_for_all()

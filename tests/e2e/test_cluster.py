@@ -1,0 +1,226 @@
+"""Two gateways on one store in PostgreSQL and one broker, as replicas of a cluster, with real pictures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from gateway.app import Gateway, running
+from gateway.app.replica import ReplicaParts
+from gateway.cli.operations import operations
+from gateway.config import Settings
+from tests.conftest import settings
+from tests.support import WAIT_S, Broker, Client, frame, wait_for
+
+BASE = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A replica with its stop."""
+
+    gateway: Gateway
+    stack: ExitStack
+
+    @property
+    def place(self) -> ReplicaParts:
+        place = self.gateway.place
+        assert isinstance(place, ReplicaParts)
+        return place
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        return requests.request(method, f"{self.gateway.rest.url}/api/v1/{path}", timeout=WAIT_S, **options)
+
+    def get(self, path: str) -> Any:
+        answer = self.ask("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def name(self, picture: str) -> str | None:
+        answer = self.ask("POST", "recognise", files={"image": frame(picture)})
+        if answer.status_code == 503:
+            return "busy"
+        assert answer.status_code == 200, answer.text
+        faces = answer.json()["faces"]
+        return str(faces[0]["name"]) if faces and faces[0]["person"] else None
+
+
+class Site:
+    """The replicas that a test starts."""
+
+    def __init__(self, folder: Path, broker: Broker, url: str) -> None:
+        self._folder, self._broker, self._url = folder, broker, url
+        self.started: list[Replica] = []
+        (folder / "nobody").mkdir()
+
+    def settings(self, name: str) -> Settings:
+        """Return the settings of a replica, or of a command beside it."""
+        return settings(
+            self._folder / name,
+            self._broker,
+            workers={"processes": 1},
+            mqtt={"base": BASE, "client_id": f"{BASE}-{name}"},
+            people={"folder": self._folder / "nobody", "store": self._url},
+            cluster={"name": "site", "lease_s": 2},
+        )
+
+    def start(self, name: str) -> Replica:
+        stack = ExitStack()
+        replica = Replica(stack.enter_context(running(self.settings(name))), stack)
+        self.started.append(replica)
+        wait_for(lambda: replica.gateway.health().ready)
+        return replica
+
+    def stop(self, replica: Replica) -> None:
+        self.started.remove(replica)
+        replica.stack.close()
+
+    def owner(self, camera: str) -> Replica | None:
+        return next((each for each in self.started if camera in each.place.membership.owned), None)
+
+
+@pytest.fixture
+def site(tmp_path: Path, broker: Broker, postgres_url: str) -> Iterator[Site]:
+    site = Site(tmp_path, broker, postgres_url)
+    yield site
+    for each in list(site.started):
+        site.stop(each)
+
+
+@pytest.fixture
+def client(broker: Broker) -> Iterator[Client]:
+    client = Client(broker.port)
+    yield client
+    client.close()
+
+
+def test_change_by_a_command_waits_for_all_replicas(site: Site, tmp_path: Path) -> None:
+    replica = site.start("first")
+    enrol(replica, "Barack Obama", "obama_1")
+    with operations(site.settings("command"), with_worker=False) as run:
+        run("people/rename", person="barack_obama", name="Obama")
+        assert replica.name("obama_2") == "Obama"
+        run("people/erase", person="barack_obama")
+        assert replica.name("obama_2") is None
+
+
+def enrol(replica: Replica, name: str, picture: str) -> None:
+    answer = replica.ask("POST", "people", data={"name": name}, files={"images": frame(picture)})
+    assert answer.status_code == 200, answer.text
+
+
+def test_change_is_followed_by_all_replicas_before_its_answer(site: Site) -> None:
+    first, second = site.start("first"), site.start("second")
+    enrol(first, "Barack Obama", "obama_1")
+    assert second.name("obama_2") == "Barack Obama"
+    answers: list[str | None] = []
+    erased, stop = threading.Event(), threading.Event()
+
+    def stream() -> None:
+        while not stop.is_set():
+            after = erased.is_set()
+            name = second.name("obama_2")
+            if after:
+                answers.append(name)
+
+    thread = threading.Thread(target=stream)
+    thread.start()
+    try:
+        answer = first.ask("POST", "people/barack_obama/erase")
+        assert answer.status_code == 200, answer.text
+        erased.set()
+        wait_for(lambda: len(answers) > 3)
+    finally:
+        stop.set()
+        thread.join()
+    assert "Barack Obama" not in answers
+
+
+def test_erasure_waits_for_a_replica_that_is_slow_or_without_a_lease(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = site.start("first"), site.start("second")
+    enrol(first, "Barack Obama", "obama_1")
+    assert second.name("obama_2") == "Barack Obama"
+    may_follow = threading.Event()
+    refresh = second.gateway.people.updater.refresh
+
+    def wait_and_refresh() -> None:
+        may_follow.wait(WAIT_S)
+        refresh()
+
+    # The second replica hangs: it follows no change, so that its lease ends.
+    monkeypatch.setattr(second.gateway.people.updater, "refresh", wait_and_refresh)
+    answer = first.ask("POST", "people/barack_obama/erase")
+    assert answer.status_code == 200, answer.text
+    assert second.name("obama_2") == "busy"
+    may_follow.set()
+    wait_for(lambda: second.name("obama_2") != "busy")
+    assert second.name("obama_2") is None
+
+
+def test_only_the_leader_imports_the_folder(site: Site) -> None:
+    first, second = site.start("first"), site.start("second")
+    wait_for(lambda: first.place.leads != second.place.leads)
+    leader, other = (first, second) if first.place.leads else (second, first)
+
+    def imports(replica: Replica) -> bool:
+        return replica.gateway.people.folder._thread.is_alive()
+
+    wait_for(lambda: imports(leader))
+    assert not imports(other)
+    site.stop(leader)
+    wait_for(lambda: other.place.leads and imports(other))
+
+
+def test_camera_moves_with_its_sighting_and_everybody_sees_it(site: Site, client: Client) -> None:
+    first, second = site.start("first"), site.start("second")
+    enrol(first, "Barack Obama", "obama_1")
+    client.subscribe(f"{BASE}/#")
+
+    def sightings() -> list[dict[str, Any]]:
+        client.publish(f"{BASE}/porch/frame", frame("obama_2"), qos=0)
+        return list(site.started[0].get("sightings?camera=porch&outcome=named")["sightings"])
+
+    wait_for(sightings)
+    owner = site.owner("porch")
+    assert owner is not None
+    other = second if owner is first else first
+
+    def shown(replica: Replica) -> list[str]:
+        return [each["name"] for camera in replica.get("cameras")["cameras"] for each in camera["people"]]
+
+    def is_shown_everywhere() -> bool:
+        client.publish(f"{BASE}/porch/frame", frame("obama_2"), qos=0)
+        return all(shown(each) == ["Barack Obama"] for each in site.started)
+
+    wait_for(is_shown_everywhere)
+    (sighting,) = sightings()
+    site.stop(owner)
+    wait_for(lambda: site.owner("porch") is other)
+    wait_for(is_shown_everywhere)
+    assert [each["sighting"] for each in sightings()] == [sighting["sighting"]]
+
+
+def test_switch_that_one_replica_turns_holds_at_all(site: Site, client: Client) -> None:
+    first, second = site.start("first"), site.start("second")
+
+    def is_known() -> bool:
+        client.publish(f"{BASE}/porch/frame", frame("obama_2"), qos=0)
+        return all(
+            [each["camera"] for each in replica.get("cameras")["cameras"]] == ["porch"] for replica in site.started
+        )
+
+    wait_for(is_known)
+    owner = site.owner("porch")
+    other = second if owner is first else first
+    assert owner is not None
+    assert other.ask("PUT", "cameras/porch/enabled", json={"enabled": False}).status_code == 200
+    wait_for(lambda: not owner.get("cameras/porch")["enabled"])
