@@ -146,7 +146,12 @@ def make_replicas(
     options: Options, folder: Path, ports: Sequence[int], broker: Broker, store_url: str
 ) -> Sequence[DemoReplica]:
     # Each photograph is shown for some seconds, and again later. So visits are short here.
-    other = {"FACEGATE_LIVE__GONE_S": "1", "FACEGATE_SIGHTINGS__AGAIN_S": "3"}
+    other = {
+        "FACEGATE_LIVE__GONE_S": "1",
+        "FACEGATE_SIGHTINGS__AGAIN_S": "3",
+        # The leader looks for further cameras only every 15 s.
+        "FACEGATE_CAMERAS": json.dumps({name: {} for name in options.camera_names if not name.startswith("gate")}),
+    }
     settings = ReplicaSettings(broker.port, WORKERS, LEASE_S, make_key(), other)
     command = simulated_gateway_command(PICTURE_MS, "config/gateway.yaml")
     return [
@@ -247,7 +252,7 @@ def watch(events: Iterator[Event], director: Director, show: Show) -> Statistics
 def notes(statistics: Statistics) -> str:
     return (
         f"sent {statistics.sent}, answered {statistics.answered}, errors {statistics.errors.total()}."
-        " Cameras called gate send requests, which any replica answers. Ctrl-C stops."
+        " Cameras called gate ask any replica. Ctrl-C stops."
     )
 
 
