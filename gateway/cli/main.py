@@ -53,6 +53,7 @@ LAZY_COMMANDS: Mapping[str, LazyCommand] = {
     "recognise": LazyCommand("gateway.cli.recognise", "Print who is in pictures."),
     "restore": LazyCommand("gateway.cli.backups", "Replace the people store by a backup."),
     "sightings": LazyCommand("gateway.cli.sightings", "Sightings of live cameras: list, show, confirm, correct."),
+    "store": LazyCommand("gateway.cli.store_copy", "The people store: copy it into PostgreSQL, or back."),
     "tokens": LazyCommand("gateway.cli.tokens", "Tokens for the REST interface: add, list, revoke, rotate."),
     "tls": LazyCommand("gateway.cli.tls", "Certificates for REST: make one."),
     "unknowns": LazyCommand("gateway.cli.unknowns", "Faces that belong to no enrolled person: name, ignore, join."),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -57,16 +58,30 @@ class Lines:
 @contextmanager
 def progress(title: str, total: int) -> Iterator[tuple[Lines, Iterator[None]]]:
     """Show a progress bar. Give a printer of lines, and an iterator that advances the bar at each step."""
-    bar = Progress(
+    with _bar() as bar:
+        task = bar.add_task(title, total=total)
+        yield Lines(bar), _steps(bar, task, total)
+
+
+@contextmanager
+def counted_progress(title: str) -> Iterator[Callable[[int], Callable[[int], None]]]:
+    """Show a progress bar. Give a function that takes the total, and returns another one that advances the bar."""
+    with _bar() as bar:
+
+        def begin(total: int) -> Callable[[int], None]:
+            return partial(bar.advance, bar.add_task(title, total=total))
+
+        yield begin
+
+
+def _bar() -> Progress:
+    return Progress(
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         # Otherwise rich would move standard output to the bar's console.
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    with bar:
-        task = bar.add_task(title, total=total)
-        yield Lines(bar), _steps(bar, task, total)
 
 
 def _steps(bar: Progress, task: TaskID, total: int) -> Iterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.config.cluster_section import ClusterSettings
@@ -32,6 +32,7 @@ from gateway.config.sections import (
     UploadSettings,
     WorkerSettings,
 )
+from gateway.errors import ConfigError
 from gateway.logs import LogFormat
 from gateway.model import (
     CAMERA_NAME,
@@ -179,6 +180,15 @@ class Settings(BaseSettings):
                 "inputs.pull needs live.enabled: true, since pictures that are pulled get no other answer than events"
             )
         return self
+
+    def with_store(self, place: str) -> Settings:
+        """Return these settings with another ``people.store``. Raises ConfigError for a value that is no store."""
+        try:
+            checked = PeopleSettings.model_validate({"store": place})
+        except ValidationError as error:
+            # The library's text may quote the value, which contains a password.
+            raise ConfigError(f"The store is not valid: {error.errors(include_input=False)[0]['msg']}.") from None
+        return self.model_copy(update={"people": self.people.model_copy(update={"store": checked.store})})
 
     @property
     def configured_cameras(self) -> frozenset[str]:

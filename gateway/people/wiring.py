@@ -47,7 +47,7 @@ def open_people(
     """
     measurement = find_measurement(settings)
     rules = people_rules(settings, measurement.recipe)
-    store = _open_store(settings, rules.limits, may_encrypt=not for_command)
+    store = open_store(settings, rules.limits, may_encrypt=not for_command)
     return build_people(
         store=store,
         similarity=measurement.similarity(),
@@ -76,7 +76,7 @@ def open_for_command(
 @contextmanager
 def open_store_for_command(settings: Settings) -> Iterator[Store]:
     """Give the store alone for a command that needs no faces. A gateway may run on it. Raise StartError."""
-    with closing(_open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
+    with closing(open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
         yield store
 
 
@@ -136,7 +136,7 @@ def describe_store(settings: Settings) -> str:
     """
     if (url := settings.people.postgres_url) is None:
         return str(sqlite.path_of_store(settings.data).absolute())
-    with _extra_postgres():
+    with extra_postgres():
         from gateway.store.postgres.opening import describe_place
     return describe_place(url)
 
@@ -145,7 +145,7 @@ def has_store(settings: Settings) -> bool:
     """Return whether there is a store. An empty file or database does not count. Raise StartError."""
     if (url := settings.people.postgres_url) is None:
         return sqlite.store_exists(settings.data)
-    with _extra_postgres():
+    with extra_postgres():
         from gateway.store.postgres.opening import store_exists
     return store_exists(url)
 
@@ -170,18 +170,18 @@ def _check_files(settings: Settings) -> None:
         )
 
 
-def _open_store(settings: Settings, limits: PeopleLimits, *, may_encrypt: bool) -> Store:
+def open_store(settings: Settings, limits: PeopleLimits, *, may_encrypt: bool) -> Store:
     """Open the store that the settings choose. Raise StartError."""
     if (url := settings.people.postgres_url) is None:
         return sqlite.open_store(settings.data, cipher(settings), limits, may_encrypt=may_encrypt)
-    with _extra_postgres():
-        from gateway.store.postgres.opening import open_store
+    with extra_postgres():
+        from gateway.store.postgres import opening
     older = (sqlite.path_of_store(settings.data), settings.data / "backups")
-    return open_store(url, cipher(settings), limits, may_encrypt=may_encrypt, older_files=older)
+    return opening.open_store(url, cipher(settings), limits, may_encrypt=may_encrypt, older_files=older)
 
 
 @contextmanager
-def _extra_postgres() -> Iterator[None]:
+def extra_postgres() -> Iterator[None]:
     """Import what needs the extra postgres. Raise StartError if it is not installed."""
     try:
         yield
@@ -220,14 +220,14 @@ def is_encrypted_with(settings: Settings, master: Cipher) -> bool:
     """Return whether the store is encrypted, with this key. Raise GatewayError for another key."""
     if (url := settings.people.postgres_url) is None:
         return sqlite.check_master_key(settings.data, master)
-    with _extra_postgres():
+    with extra_postgres():
         from gateway.store.postgres.opening import check_master_key
     return check_master_key(url, master)
 
 
 def rotate_master_key(settings: Settings, master: Cipher) -> None:
     """Encrypt all data keys with another master key. No gateway may run. Raise GatewayError."""
-    with closing(_open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
+    with closing(open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
         # The audit comes first: it must not miss a rotation.
         store.audit.record(CLI_CALLER, "rotate_key")
         store.audit.flush()

@@ -51,6 +51,7 @@ ARGUMENTS = {
     "unknowns export": ["1", "unknown.zip"],
     "tokens add": ["--name", "eve", "--role", "admin"],
     "people erase": ["ada_lovelace", "--yes"],
+    "store copy": ["--to", "postgresql://user@localhost/facegate"],
 }
 """The arguments of commands that need others than an id for each argument."""
 

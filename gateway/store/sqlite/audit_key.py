@@ -31,10 +31,15 @@ class AuditKeyFile:
         return key
 
     def create(self, _db: Connection) -> bytes:
-        key, new = secrets.token_bytes(KEY_BYTES), self._path.with_name(f"{self._path.name}.new")
+        key = secrets.token_bytes(KEY_BYTES)
+        self.write(key)
+        return key
+
+    def write(self, key: bytes) -> None:
+        """Write the key into the file, in the place of another one. Raise OSError."""
+        new = self._path.with_name(f"{self._path.name}.new")
         new.unlink(missing_ok=True)
         new.touch(0o600)
         new.write_bytes(key)
         # A crash leaves no key, or the whole key.
         new.replace(self._path)
-        return key

@@ -11,7 +11,7 @@ from gateway.store.sealing import SealedRecords
 from gateway.store.sqlite.data_keys import COPY_ADVICE, FileDataKeys
 from gateway.store.sqlite.database import Database
 
-_ENCRYPTED = "data_keys"
+ENCRYPTED = "data_keys"
 """The name of the row in the table of single values that says that the store is encrypted with data keys."""
 
 _MASTER_KEY_CHECK = "seal"
@@ -25,7 +25,7 @@ def check_keys(database: Database, keys: FileDataKeys, *, may_encrypt: bool) -> 
     the person was erased, and came back with an older copy of the store. Raise IntactStoreError for a wrong or missing
     key.
     """
-    row = database.row("SELECT key, value FROM meta WHERE key IN (?, ?)", (_ENCRYPTED, _MASTER_KEY_CHECK))
+    row = database.row("SELECT key, value FROM meta WHERE key IN (?, ?)", (ENCRYPTED, _MASTER_KEY_CHECK))
     if row is None and not keys.has_key:
         return False
     if not keys.has_key:
@@ -69,11 +69,11 @@ def _encrypt(database: Database, keys: FileDataKeys, before: SealedRecords) -> N
     """Encrypt everything with data keys. ``before``: the records as they are now."""
     with database.transaction() as db:
         # Another process may have done it since.
-        if db.execute("SELECT 1 FROM meta WHERE key = ?", (_ENCRYPTED,)).fetchone():
+        if db.execute("SELECT 1 FROM meta WHERE key = ?", (ENCRYPTED,)).fetchone():
             return
         keys.prepare()
         remove_erased(database, keys, str(database.path))
         encrypt_records(db, keys, before)
         db.execute("DELETE FROM meta WHERE key = ?", (_MASTER_KEY_CHECK,))
-        db.execute("INSERT INTO meta VALUES (?, 1)", (_ENCRYPTED,))
+        db.execute("INSERT INTO meta VALUES (?, 1)", (ENCRYPTED,))
     database.scrub()

@@ -39,10 +39,10 @@ class SqliteTokens(RelationalTokens):
     """The tokens in a file. Several threads and processes may use one file."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(_TokenFile(path), str(path))
+        super().__init__(TokenFile(path), str(path))
 
 
-class _TokenFile:
+class TokenFile:
     """The file, as store.relational.tokens.TokenDatabase describes it."""
 
     def __init__(self, path: Path) -> None:
@@ -60,6 +60,11 @@ class _TokenFile:
         with self._opened() as db, db:
             db.execute("BEGIN IMMEDIATE")
             yield db
+
+    def create(self) -> None:
+        """Create the file if it is missing. Raise GatewayError."""
+        with self._opened():
+            pass
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
