@@ -137,7 +137,8 @@ def run(options: Options, inbox: Inbox) -> None:
         director = Director(replicas, listener, counts)
         with watching(options, director) as show:
             statistics = watch(simulation.events(seconds=options.seconds), director, show)
-    report(options, statistics, director)
+        report(options, statistics, director)
+        say("Stopping the gateways.")
     if not statistics.answered and not inbox.stopped:
         raise SimError(f"No result was received: see the logs in {options.data}.")
 

@@ -29,7 +29,10 @@ class DemoReplica:
 
 
 class Director:
-    """The order of events: it kills a replica, first the leader, then the others in turn, and starts it again."""
+    """The order of events: it kills a replica, first the leader, then the others in turn, and starts it again.
+
+    A replica without cameras is left out, because its death would show nothing.
+    """
 
     def __init__(self, replicas: Sequence[DemoReplica], listener: ClusterListener, counts: AnswerCounts) -> None:
         self.news = ClusterNews()
@@ -63,7 +66,10 @@ class Director:
 
     def _kill(self, now: float) -> None:
         leader = next((n for n, each in enumerate(self._replicas) if each.name == self.news.leader), 0)
-        victim = self._replicas[(leader + self.kills) % len(self._replicas)]
+        first = (leader + self.kills) % len(self._replicas)
+        in_turn = [*self._replicas[first:], *self._replicas[:first]]
+        owners = set(self.news.owners.values())
+        victim = next((each for each in in_turn if each.name in owners), in_turn[0])
         self.kills += 1
         victim.process.kill()
         victim.due = now + DOWN_S
