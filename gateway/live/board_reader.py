@@ -50,10 +50,10 @@ class BoardReader:
         self._thread = PeriodicThread("live board reader", READ_INTERVAL_S, self._read, failure)
 
     def start(self) -> None:
-        """Announce everything, and then each change. Raise GatewayError if the store fails."""
+        """Announce everything, and then each change. If the store fails, everything is announced later."""
         with self._lock:
             self._announced, self._cameras, self._enabled = {}, set(), None
-        self.announce()
+        self._read()
         self._thread.start()
 
     def stop(self) -> None:

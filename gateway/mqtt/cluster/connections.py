@@ -65,6 +65,8 @@ class ReplicaConnections:
         self.specs = ReplicaSpecs(parts.settings, parts.identity.client_id, place, router)
         settings = self.specs.mqtt
         self._subscriptions = FrameSubscriptions(self._wanted_filters)
+        # False until everything that the leader announces was announced: the first session clears all other topics.
+        self._may_connect_as_leader = False
         self._has_last_words = False
         reconnector = partial(Reconnector, settings, metrics=parts.metrics, on_fatal=parts.on_fatal)
         self.frames = reconnector(
@@ -106,11 +108,13 @@ class ReplicaConnections:
 
     def start_leading(self) -> None:
         """Take the commands, and the topics of other programs."""
+        self._may_connect_as_leader = True
         self.leader.wake()
         self.subscribe()
 
     def stop_leading(self) -> None:
         """Take no more commands. The broker keeps them for the next leader."""
+        self._may_connect_as_leader = False
         # The connection is cut: the broker publishes the last will if no other leader continues the session.
         self.leader.reconnect()
         self.subscribe()
@@ -228,7 +232,7 @@ class ReplicaConnections:
         return not self._place.holds_lease()
 
     def _leads(self) -> bool:
-        return self._place.is_leader and self._place.holds_lease()
+        return self._may_connect_as_leader and self._place.is_leader and self._place.holds_lease()
 
     def _may_lead(self) -> bool:
         return self._leads() or (self._has_last_words and self._place.holds_lease())
