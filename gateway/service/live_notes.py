@@ -99,6 +99,7 @@ class LiveNotes:
         self._read: frozenset[str] = frozenset()
         self._sightings = sightings
         self._live = live
+        self._unreadable = False
         failure = "the notes of commands cannot be applied"
         self._thread = PeriodicThread("live notes", POLL_INTERVAL_S, self._apply_all, failure)
 
@@ -150,7 +151,12 @@ class LiveNotes:
         try:
             self.apply()
         except GatewayError as error:
-            log.warning("the notes of commands cannot be read now: %s", error)
+            # The next try is in half a second.
+            if not self._unreadable:
+                log.warning("the notes of commands are read later: %s", error)
+            self._unreadable = True
+        else:
+            self._unreadable = False
 
 
 def _is_recent(name: str) -> bool:
