@@ -209,7 +209,8 @@ class PostgresServer:
 
     def _is_ready(self, pid: int) -> bool:
         # The server writes its process id, and later its state into this file (storage/pidfile.h of PostgreSQL).
-        with suppress(OSError):
+        # For a moment the file is empty.
+        with suppress(OSError, IndexError):
             lines = (self._data / "postmaster.pid").read_text().splitlines()
             return lines[0] == str(pid) and lines[-1].strip() == "ready"
         return False
