@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway.config import Settings
 from gateway.errors import ConfigError
 from gateway.model.cluster import ClusterView
+from gateway.people.wiring import extra_postgres
 from gateway.store.protocols.broker_notes import BrokerNotes
 from gateway.store.protocols.coordination import Coordination
 from gateway.store.protocols.live_board import LiveBoard
@@ -31,7 +32,8 @@ def read_cluster(settings: Settings) -> ClusterView:
     """Return the cluster as the database knows it, whether this gateway runs or not. Raise GatewayError."""
     if settings.cluster.name is None or (url := settings.people.postgres_url) is None:
         raise ConfigError("cluster.name is not set: this gateway works alone, and has no replicas")
-    from gateway.store.postgres.coordination import PostgresCoordination
+    with extra_postgres():
+        from gateway.store.postgres.coordination import PostgresCoordination
 
     with closing(PostgresCoordination(url, READ_LEASE_S)) as coordination:
         return coordination.read()
@@ -41,7 +43,8 @@ def open_coordination(settings: Settings) -> Coordination:
     """Open a connection for the agreement with the replicas. The database may be away. Raise StartError."""
     if (url := settings.people.postgres_url) is None:
         raise ConfigError("cluster.name needs a store that replicas share: set people.store to postgresql://…")
-    from gateway.store.postgres.coordination import PostgresCoordination
+    with extra_postgres():
+        from gateway.store.postgres.coordination import PostgresCoordination
 
     return PostgresCoordination(url, settings.cluster.lease_s)
 
@@ -51,10 +54,11 @@ def open_cluster_store(settings: Settings) -> ClusterStore:
     if (url := settings.people.postgres_url) is None:
         raise ConfigError("cluster.name needs a store that replicas share: set people.store to postgresql://…")
     # The library is an extra: a single gateway does not need it.
-    from gateway.store.postgres.broker_notes import PostgresBrokerNotes
-    from gateway.store.postgres.coordination import PostgresCoordination
-    from gateway.store.postgres.database import PostgresDatabase
-    from gateway.store.postgres.live_board import PostgresLiveBoard
+    with extra_postgres():
+        from gateway.store.postgres.broker_notes import PostgresBrokerNotes
+        from gateway.store.postgres.coordination import PostgresCoordination
+        from gateway.store.postgres.database import PostgresDatabase
+        from gateway.store.postgres.live_board import PostgresLiveBoard
 
     notes, database = PostgresBrokerNotes(url), PostgresDatabase(url)
 

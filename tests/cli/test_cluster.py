@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,11 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import main
 from gateway.cluster.rendezvous import find_favourite
+from gateway.store.cipher import Cipher
+from gateway.store.limits import PeopleLimits
+from gateway.store.postgres.opening import open_store
 from tests.cluster.support import Cluster, cluster_running
+from tests.store.examples import enrol
 from tests.support import wait_for
 
 CAMERAS = ["attic", "hall", "porch"]
@@ -65,6 +71,27 @@ def test_stopped_replicas_leave_cameras_without_an_owner(command: Command, clust
     assert (found["leader"], found["cameras_without_owner"]) == (None, CAMERAS)
     assert [each["state"] for each in found["replicas"]] == ["stopped"]
     assert "porch\tnobody" in command().stdout.splitlines()
+
+
+def test_command_that_erases_a_person_waits_for_all_replicas(
+    command: Command, cluster: Cluster, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: the command ended before, and replicas named the person for a moment."""
+    monkeypatch.setenv("FACEGATE_DATA", str(tmp_path / "data"))
+    with closing(open_store(postgres_url, Cipher(None), PeopleLimits())) as store:
+        enrol(store, "Ada Lovelace")
+    (a,) = cluster.start("a")
+    wait_for(lambda: a.membership.holds_lease() and a.followed > 0)
+    before = a.followed
+    a.may_follow.clear()
+    config = ["--config", str(tmp_path / "gateway.yaml")]
+    with ThreadPoolExecutor(1) as threads:
+        erasing = threads.submit(CliRunner().invoke, main, ["people", "erase", *config, "ada_lovelace", "--yes"])
+        wait_for(lambda: erasing.done() or a.membership.view().revision > before)
+        assert not erasing.done(), erasing.result().output
+        a.may_follow.set()
+        assert erasing.result().exit_code == 0, erasing.result().output
+    assert a.followed > before
 
 
 def test_database_without_tables_is_named_without_its_password(command: Command, postgres_url: str) -> None:
