@@ -94,7 +94,6 @@ def test_missing_programs_are_reported_with_advice(tmp_path: Path, monkeypatch: 
 
 def test_port_is_not_one_of_outgoing_connections() -> None:
     """Regression: an outgoing connection took the port of a stopped server, which could not start again."""
-    first_of_the_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    port = module.choose_port()
-    assert port in module.PORTS
-    assert module.PORTS.stop <= first_of_the_kernel
+    assert module.choose_port() in module.PORTS
+    # Linux gives ports from this one on to outgoing connections, if nobody changed that.
+    assert module.PORTS.stop <= 32_768
