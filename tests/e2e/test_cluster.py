@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -164,6 +165,34 @@ def test_erasure_waits_for_a_replica_that_is_slow_or_without_a_lease(
     may_follow.set()
     wait_for(lambda: second.name("obama_2") != "busy")
     assert second.name("obama_2") is None
+
+
+def test_person_is_where_the_cameras_of_all_replicas_saw_them_last(site: Site, client: Client) -> None:
+    first, second = site.start("first"), site.start("second")
+    enrol(first, "Barack Obama", "obama_1")
+    client.subscribe(f"{BASE}/bridge/person/barack_obama")
+    cameras = [f"camera{n}" for n in range(6)]
+    wait_for(lambda: {site.owner(each) for each in send(client, cameras)} == {first, second})
+    of_first, of_second = (next(each for each in cameras if site.owner(each) is owner) for owner in (first, second))
+
+    places: list[dict[str, Any]] = []
+
+    def is_at(camera: str) -> bool:
+        send(client, [camera])
+        with suppress(Empty):
+            places.append(client.get(0.5).json)
+        return bool(places and places[-1]["present"] and places[-1]["camera"] == camera)
+
+    # The others of the six cameras show nobody any more after a while.
+    wait_for(lambda: is_at(of_first))
+    wait_for(lambda: is_at(of_second))
+
+
+def send(client: Client, cameras: list[str]) -> list[str]:
+    """Send a picture of Barack Obama from each camera. Return the cameras."""
+    for camera in cameras:
+        client.publish(f"{BASE}/{camera}/frame", frame("obama_2"), qos=0)
+    return cameras
 
 
 def test_only_the_leader_imports_the_folder(site: Site) -> None:
