@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Set
 from concurrent.futures import TimeoutError as FutureTimeout
 
+from gateway.errors import Busy
 from gateway.live.history import History
 from gateway.live.moment import Moment, current_moment
 from gateway.live.owned_cameras import OwnedCameras
@@ -17,6 +19,9 @@ log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S = 5.0
 """Longest wait until the sightings of a camera that another replica gets are in the store."""
+
+RETRY_S = 0.25
+"""Pause after the store could not be read."""
 
 
 class CameraMoves:
@@ -63,9 +68,19 @@ class CameraMoves:
         except FutureTimeout:
             log.error("the sightings of %s were not stored within %g s", ", ".join(sorted(names)), WRITE_TIMEOUT_S)
 
+    def _read_history(self) -> History:
+        """Read the sightings. Try again while the lease lasts: a camera without them would be announced twice."""
+        while True:
+            try:
+                return History(self._store)
+            except Busy:
+                if not self._holds_lease():
+                    raise
+                time.sleep(RETRY_S)
+
     def _take(self, names: Set[str]) -> None:
         # Not in the thread of the live cameras, which never waits for the store.
-        history = History(self._store)
+        history = self._read_history()
         self._live.call(lambda: self._state.take_cameras(names, history, self._clock()))
         # Last, so that no frame comes before the sightings that it may continue.
         self._owned.add(names)
