@@ -63,6 +63,8 @@ def measure_all(people: Sequence[int], rounds: int) -> list[dict[str, Any]]:
 def _measure(server: PostgresServer, people: int, rounds: int) -> dict[str, Any]:
     url = server.create_database()
     import_per_s = fill(url, people)
+    # The first opening after the import moves its lines to the audit, which is no part of a start.
+    open_store(url).close()
     start = measure_start_in_process(url)
     store, gallery = open_gallery(url)
     probes = faces(people)
