@@ -54,7 +54,7 @@ def test_only_the_owner_of_the_camera_announces_a_correction(tmp_path: Path) -> 
         assert (owner.done, other.done) == ([("confirmed", "s")], [])
 
 
-@pytest.mark.parametrize("name", [f"{time.time() - NOTE_LIFETIME_S - 1:.6f} aa", "damaged"])
+@pytest.mark.parametrize("name", [f"{time.time() - NOTE_LIFETIME_S - 1:.6f} aa", "damaged"], ids=["old", "damaged"])
 def test_old_note_is_deleted(tmp_path: Path, name: str) -> None:
     with open_environment(tmp_path) as env:
         cameras = Cameras(env)
