@@ -7,6 +7,7 @@ import math
 import time
 
 from gateway.errors import Busy
+from gateway.mqtt.transport.reconnector import NotYet
 from gateway.store.protocols.broker_notes import BrokerNotes
 
 log = logging.getLogger(__name__)
@@ -22,12 +23,13 @@ class SharedDowntime:
         self._alive_at = self._written_at = -math.inf
 
     def read(self) -> None:
-        """Read how long ago a leader took commands, before a connection begins."""
+        """Read how long ago a leader took commands, before a connection begins. Raises NotYet without the database."""
         try:
             waited_s = self._notes.read_commands_waited_s()
         except Busy as error:
-            log.info("it is not known how long commands may have waited: %s", error)
-            waited_s = None
+            # Without the time, a command that was carried out would be refused as too old when it comes again.
+            log.debug("commands are taken when the database says how long they may have waited: %s", error)
+            raise NotYet from None
         self._alive_at = self._written_at = -math.inf if waited_s is None else time.monotonic() - waited_s
 
     def mark_alive(self) -> None:
