@@ -225,3 +225,14 @@ def test_closed_store_is_an_error(database: PostgresDatabase) -> None:
     database.close()
     with pytest.raises(GatewayError, match="the store is closed"):
         names(database)
+
+
+@pytest.mark.parametrize("password", ["S3cr/etXY", "S3cr@etXY", "12/etXY", "/etXY", "@etXY", "S3cr:etXY@"])
+def test_password_with_a_special_character_is_not_shown(password: str) -> None:
+    with pytest.raises(StartError, match="in the password %40 for @") as refused:
+        parse_address(f"postgresql://facegate:{password}@db.example/people")
+    assert "etXY" not in str(refused.value)
+
+
+def test_address_of_several_servers_is_accepted() -> None:
+    assert parse_address("postgresql://u:p@one.example:5432,two.example:5433/people").parameters["port"] == "5432,5433"
