@@ -127,10 +127,16 @@ def create(server: PostgresServer, folder: Path) -> None:
         # The first user of a server of the tests has the name of the one that is made here.
         connection.execute("ALTER ROLE facegate RENAME TO first_user")
     (folder / "password").write_text(f"{PASSWORD}\n")
-    command = [str(find_programs() / "psql"), "--file", str(POSTGRESQL / "create.sql"), "--no-psqlrc", superuser]
-    environment = {**os.environ, "FACEGATE_PASSWORD_FILE": str(folder / "password")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = run_create(server.port, folder / "password")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def run_create(port: int, password_file: Path) -> subprocess.CompletedProcess[str]:
+    """Run create.sql as the superuser."""
+    superuser = f"postgresql://superuser@127.0.0.1:{port}/postgres?sslmode=disable"
+    command = [str(find_programs() / "psql"), "--file", str(POSTGRESQL / "create.sql"), "--no-psqlrc", superuser]
+    environment = {**os.environ, "FACEGATE_PASSWORD_FILE": str(password_file)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_user_of_facegate_may_do_everything_in_its_database(site: Site) -> None:
@@ -165,6 +171,14 @@ def test_log_contains_no_value(site: Site) -> None:
     log = site.log.read_text()
     assert "duplicate key value" in log
     assert not re.search("Ada|Lovelace|pass word", log)
+
+
+def test_second_run_of_create_logs_no_password(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("S3cret-second\n")
+    done = run_create(site.port, tmp_path / "password")
+    assert done.returncode != 0
+    assert "already exists" in done.stderr
+    assert "S3cret-second" not in site.log.read_text()
 
 
 def test_server_has_each_setting_of_the_file(site: Site) -> None:
