@@ -123,7 +123,7 @@ class MqttAnnouncer:
 
     def gain_camera(self, camera: str) -> None:
         """Begin to announce a camera that another gateway announced before."""
-        # Whom the retained picture shows is not known here: the person may have been erased since.
+        # Nobody knows here who is on the retained picture: the person may have been erased since.
         self._documents.withdraw(self._topics.snapshot(camera))
 
     def release_camera(self, camera: str) -> None:

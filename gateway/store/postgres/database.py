@@ -132,7 +132,8 @@ class PostgresDatabase:
     def scrub(self) -> None:
         """Do nothing: PostgreSQL's autovacuum removes deleted rows. Its write-ahead log keeps them for longer.
 
-        After an erasure they are unreadable, since the data key of the person was destroyed.
+        In an encrypted store the faces of an erased person are unreadable there, since the data key was destroyed.
+        Names are never encrypted.
         """
 
     def rewrite(self, table: str) -> None:
