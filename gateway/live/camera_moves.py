@@ -49,8 +49,8 @@ class CameraMoves:
     def move(self, gained: Set[str], lost: Set[str]) -> None:
         """Leave the lost cameras to other replicas, and follow the gained ones.
 
-        When this returns, frames of the lost cameras change nothing here, and the store has their open sightings.
-        Those of the gained cameras go on, as the store has them. Raise GatewayError if the store fails.
+        When this returns, frames of the lost cameras change nothing here. If the lease lasts, the store has their open
+        sightings. Those of the gained cameras go on, as the store has them. Raise GatewayError if the store fails.
         """
         if lost:
             self._release(lost)
@@ -63,6 +63,9 @@ class CameraMoves:
         # Without a lease another replica may have written newer records already.
         write = self._holds_lease()
         written = self._live.call(lambda: self._state.release_cameras(names, write=write))
+        # Nobody waits for them then, and this replica names nobody until it has left the cameras.
+        if not write:
+            return
         try:
             written.result(WRITE_TIMEOUT_S)
         except FutureTimeout:

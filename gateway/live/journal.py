@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -19,7 +20,7 @@ from gateway.store.records import SightingRecord
 log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
-"""Pause after a write that failed, such as on a full disk."""
+"""Time from a write that failed, such as on a full disk, to the next one."""
 
 MAX_UNWRITTEN = 2_000
 """Records that wait for a store that cannot write. The oldest ones are dropped."""
@@ -54,6 +55,7 @@ class Journal:
         self._post = post
         self._waiting: dict[str, SightingRecord] = {}
         self._write: Future[None] | None = None
+        self._retry_at = -math.inf
         # The people who were removed since the last write began: it may fail, and be repeated.
         self._forgotten: set[str] = set()
         self._deleted: set[str] = set()
@@ -85,8 +87,7 @@ class Journal:
         """
         self._released.update(names)
         if write:
-            self._write = None
-            self.flush()
+            self._write_now()
         else:
             self._waiting = _without_cameras(self._waiting, self._released)
         return self.run(lambda: None)
@@ -97,7 +98,9 @@ class Journal:
 
     def flush(self) -> None:
         """Write all waiting records, in the other thread. A store that is busy gets them later, together."""
-        if self._waiting and (self._write is None or self._write.done()):
+        is_over = self._write is None or self._write.done()
+        # Nobody sleeps after a failure: a camera that moves to another replica waits for the thread of the writes.
+        if self._waiting and is_over and time.monotonic() >= self._retry_at:
             records, forgotten = self._waiting, set[str]()
             self._waiting, self._forgotten = {}, forgotten
             self._write = self.run(lambda: self._save(records, forgotten))
@@ -109,7 +112,11 @@ class Journal:
 
     def close(self) -> None:
         """Write all waiting records, also if the store is busy. Nothing is added afterwards."""
-        self._write = None
+        self._write_now()
+
+    def _write_now(self) -> None:
+        """Write all waiting records, also after those that are written now, or after a failure."""
+        self._write, self._retry_at = None, -math.inf
         self.flush()
 
     def read_changes(self, strangers: Mapping[str, int], done: Callable[[list[StoredChange]], None]) -> None:
@@ -132,13 +139,13 @@ class Journal:
             deleted = self._store.save(list(records.values()))
         except GatewayError as error:
             log.error("sightings cannot be stored now: %s", error)
-            time.sleep(RETRY_S)
             self._post(lambda: self._wait_again(records, forgotten))
         else:
             if deleted:
                 self._post(lambda: self._deleted.update(deleted))
 
     def _wait_again(self, records: Mapping[str, SightingRecord], forgotten: Collection[str]) -> None:
+        self._retry_at = time.monotonic() + RETRY_S
         # Somebody who is enrolled under the same name now must not get them.
         for slug in forgotten:
             records = _without_person(records, slug)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from gateway.live.open_sighting import OpenSighting
 from gateway.model import Box
 from gateway.model.sightings import Sighting
 from gateway.store.protocols import Sightings
+from tests.support import WAIT_S
 
 
 class LateExecutor(Executor):
@@ -54,6 +55,32 @@ def test_records_that_wait_for_the_store_are_bounded(monkeypatch: pytest.MonkeyP
             journal.flush()
     assert max(saved) == 5
     assert len(journal._waiting) <= 5
+
+
+def test_failed_write_does_not_hold_up_the_thread_of_the_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: it slept for five seconds, and a camera that moved to another replica waited for it."""
+    monkeypatch.setattr(module, "RETRY_S", 2 * WAIT_S)
+    saved: list[int] = []
+
+    class AwayStore:
+        def save(self, records: list[object]) -> list[str]:
+            saved.append(len(records))
+            if len(saved) == 1:
+                raise GatewayError("the database is away")
+            return []
+
+    store: Sightings = AwayStore()  # type: ignore[assignment]  # only this method is called
+    with ThreadPoolExecutor(1) as executor:
+        journal = Journal(store, executor, lambda _group: False, lambda task: task())
+        journal.add(opened(1))
+        journal.flush()
+        journal.run(lambda: None).result(WAIT_S)
+        # It is tried again after RETRY_S, and at the end.
+        journal.flush()
+        journal.run(lambda: None).result(WAIT_S)
+        assert saved == [1]
+        journal.close()
+    assert saved == [1, 1]
 
 
 def opened(n: int) -> OpenSighting:
