@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -23,6 +25,12 @@ class Move:
     camera: str
     killed: float
     moved: float | None = None
+
+
+def waited_for_store(move: Move, outages: Iterable[tuple[float, float]]) -> bool:
+    """Return whether PostgreSQL was away for a part of a move. Nobody can take over a camera without it."""
+    end = math.inf if move.moved is None else move.killed + move.moved
+    return any(begin < end and move.killed < back for begin, back in outages)
 
 
 @dataclass(frozen=True, slots=True)

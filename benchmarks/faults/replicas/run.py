@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from benchmarks.faults.replicas.checker import REMOVALS, ReplicaFindings, check_
 from benchmarks.faults.replicas.live import LiveCameras
 from benchmarks.faults.replicas.load import ReplicaLoad
 from benchmarks.faults.replicas.people import People
-from benchmarks.faults.replicas.record import LeaderNews, Record
+from benchmarks.faults.replicas.record import LeaderNews, Move, Record, waited_for_store
 from benchmarks.faults.replicas.rest_users import RestUsers
 from benchmarks.faults.replicas.retained import wait_until_right
 from benchmarks.faults.replicas.site import Site
@@ -88,7 +88,7 @@ def run_replicas(
             live.stop()
             wrong = wait_until_right(site.port, history.people, live.names, replicas)
     findings = check_replicas(history, record)
-    result = figures(history, record, findings, wrong, seconds=took)
+    result = figures(history, record, findings, wrong, seconds=took, outages=site.store_outages)
     return {
         **result,
         "replica_exits": sum(each.exits for each in site.replicas),
@@ -102,18 +102,27 @@ def run_replicas(
 
 
 def figures(
-    history: History, record: Record, findings: ReplicaFindings, wrong: list[str], *, seconds: float
+    history: History,
+    record: Record,
+    findings: ReplicaFindings,
+    wrong: list[str],
+    *,
+    seconds: float,
+    outages: Sequence[tuple[float, float]] = (),
 ) -> dict[str, Any]:
-    """Return the figures, as docs/design/measuring.md describes them. ``wrong``: of the retained messages."""
+    """Return the figures, as docs/design/measuring.md describes them.
+
+    ``wrong``: of the retained messages. ``outages``: the times in which PostgreSQL was away.
+    """
     faults = {
         "replica_kills": history.count("replica"),
         "store_kills": history.count("store"),
         "partitions": history.count("partition"),
     }
-    moved = [each.moved for each in record.moves if each.moved is not None]
     requests = list(history.requests.values())
-    moves = {name: rounded(percentile(moved, percent)) for name, percent in (("p50", 50), ("p95", 95))}
-    not_moved = len(record.moves) - len(moved)
+    store_away = [each for each in record.moves if waited_for_store(each, outages)]
+    moves = summarise_moves([each for each in record.moves if each not in store_away])
+    not_moved = sum(each.moved is None for each in record.moves)
     counts = {
         "lost": len(findings.lost),
         "duplicate_effects": len(findings.duplicates),
@@ -131,7 +140,8 @@ def figures(
     return {
         **faults,
         **counts,
-        "camera_moved_s": {**moves, "max": rounded(max(moved, default=None)), "count": len(moved)},
+        "camera_moved_s": moves,
+        "camera_moved_store_away_s": summarise_moves(store_away),
         "requests": len(requests),
         "effects": sum(each.op in EFFECTS for each in requests),
         "removals": sum(each.op in REMOVALS for each in requests),
@@ -143,6 +153,13 @@ def figures(
         "examples": {name: [str(each) for each in found[:MAX_EXAMPLES]] for name, found in examples.items() if found},
         "in_limits": is_in_limits(faults, moves["p95"], seconds),
     }
+
+
+def summarise_moves(moves: Sequence[Move]) -> dict[str, float | int | None]:
+    """Return the percentiles, the maximum and the number of the moves that have ended."""
+    moved = [each.moved for each in moves if each.moved is not None]
+    found = {name: rounded(percentile(moved, percent)) for name, percent in (("p50", 50), ("p95", 95))}
+    return {**found, "max": rounded(max(moved, default=None)), "count": len(moved)}
 
 
 def count_changes(record: Record) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -111,6 +112,8 @@ class Site:
         other = {"FACEGATE_PEOPLE__ENROLMENTS_PER_HOUR": "1000000", "FACEGATE_OPERATIONS": OPERATIONS}
         self._settings = ReplicaSettings(self.port, workers, lease_s, make_key(), {**other, **(settings or {})})
         self._store_starts_at: float | None = None
+        self.store_outages: list[tuple[float, float]] = []
+        """The times from a kill of PostgreSQL until it accepted connections again. The last one may have no end yet."""
         self._closing = threading.Event()
         self._stack = ExitStack()
 
@@ -162,6 +165,7 @@ class Site:
 
     def kill_store(self) -> None:
         self._history.record_fault("store")
+        self.store_outages.append((time.monotonic(), math.inf))
         self.store.kill()
 
     def fetch(
@@ -198,6 +202,8 @@ class Site:
             self._store_starts_at = now + self._rng.uniform(*OUTAGE_RANGE_S)
         elif now >= self._store_starts_at:
             self.store.start()
+            killed, _ = self.store_outages[-1]
+            self.store_outages[-1] = killed, time.monotonic()
 
     def _restart(self, replica: Replica, now: float) -> None:
         if replica.process.pid is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -231,3 +232,23 @@ def test_figures_count_the_violations() -> None:
     assert result["cameras_not_moved"] == 1
     assert result["camera_moved_s"] == {"p50": 2.0, "p95": 2.0, "max": 2.0, "count": 1}
     assert result["lost"] == result["duplicate_effects"] == result["differing_replies"] == 0
+
+
+@pytest.mark.parametrize(
+    ("outage", "counts_apart"),
+    [((0.0, 1.0), False), ((0.5, 1.5), True), ((2.0, 2.5), True), ((2.5, inf), True), ((3.0, 9.0), False)],
+)
+def test_move_while_the_store_was_away_counts_apart(outage: tuple[float, float], counts_apart: bool) -> None:
+    history, record = right_history(), Record()
+    record.expect_moves(frozenset({"live0"}), killed=1.0)
+    record.record_result("live0", sent=2.0, at=3.0)
+    result = figures(history, record, check_replicas(history, record), [], seconds=0, outages=[outage])
+    assert result["camera_moved_s"]["count"] == (not counts_apart)
+    assert result["camera_moved_store_away_s"]["count"] == counts_apart
+
+
+def test_camera_that_nobody_served_while_the_store_was_away_counts_as_not_moved() -> None:
+    history, record = right_history(), Record()
+    record.expect_moves(frozenset({"live0"}), killed=1.0)
+    result = figures(history, record, check_replicas(history, record), [], seconds=0, outages=[(2.0, 3.0)])
+    assert result["cameras_not_moved"] == 1
