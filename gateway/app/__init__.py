@@ -106,7 +106,7 @@ class Gateway:
             seen_cameras,
             lambda: self.mqtt.repeat_announcements(),
         )
-        self.events = Events(settings, self.people, self.health, self.metrics)
+        self.events = Events(settings, self.people, self.health, self.metrics, place.may_name_people)
         name_news = NameNews()
         announcers = place.announcers(self.announcements.announcer, self.homeassistant.announcers)
         announcers += [name_news, self.events.announcer]

@@ -69,6 +69,10 @@ class ReplicaParts:
         """Return whether this replica follows a camera."""
         return self.owned.owns(camera)
 
+    def may_name_people(self) -> bool:
+        """Return whether this replica may name people now."""
+        return self.membership.holds_lease()
+
     def use_people(self, people: PeopleServices) -> None:
         """Make the place of all answers that may name people."""
         self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_lease)

@@ -27,6 +27,10 @@ class SingleGateway:
     def cluster_health(self) -> None:
         """Return None: a single gateway has no cluster."""
 
+    def may_name_people(self) -> bool:
+        """Return True: a single gateway needs no lease."""
+        return True
+
     def use_people(self, people: PeopleServices) -> None:
         """Do nothing: answers need no lease."""
 

@@ -167,6 +167,44 @@ def test_erasure_waits_for_a_replica_that_is_slow_or_without_a_lease(
     assert second.name("obama_2") is None
 
 
+def read_stream(replica: Replica) -> str:
+    """Return what a new client of the event stream gets first: all states."""
+    text = ""
+    with replica.ask("GET", "events", stream=True) as answer:
+        assert answer.status_code == 200
+        pieces = answer.iter_content(None)
+        while "event: reset" not in text or "event: camera" not in text:
+            text += next(pieces).decode()
+    return text
+
+
+def test_event_stream_of_a_replica_without_a_lease_names_nobody(
+    site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = site.start("first")
+    enrol(replica, "Barack Obama", "obama_1")
+
+    def sees_person() -> bool:
+        send(client, ["porch"])
+        cameras = replica.get("cameras")["cameras"]
+        return bool(cameras) and "barack_obama" in read_stream(replica)
+
+    wait_for(sees_person)
+    may_follow = threading.Event()
+    refresh = replica.gateway.people.updater.refresh
+
+    def wait_and_refresh() -> None:
+        may_follow.wait(WAIT_S)
+        refresh()
+
+    monkeypatch.setattr(replica.gateway.people.updater, "refresh", wait_and_refresh)
+    wait_for(lambda: not replica.place.membership.holds_lease())
+    try:
+        assert "barack_obama" not in read_stream(replica)
+    finally:
+        may_follow.set()
+
+
 def test_person_is_where_the_cameras_of_all_replicas_saw_them_last(site: Site, client: Client) -> None:
     first, second = site.start("first"), site.start("second")
     enrol(first, "Barack Obama", "obama_1")

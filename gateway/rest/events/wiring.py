@@ -22,12 +22,23 @@ MAX_REVISION = 0xFFFF_FFFF
 
 
 class Events:
-    """The event stream. ``announcer``: gets the news about live cameras. ``streams``: for the HTTP server."""
+    """The event stream. ``announcer``: gets the news about live cameras. ``streams``: for the HTTP server.
+
+    ``may_name_people``: returns False while a replica has no lease. Then events that name people reach no client.
+    """
 
     def __init__(
-        self, settings: Settings, people: PeopleServices, health: Callable[[], Health], metrics: Metrics
+        self,
+        settings: Settings,
+        people: PeopleServices,
+        health: Callable[[], Health],
+        metrics: Metrics,
+        may_name_people: Callable[[], bool],
     ) -> None:
-        live, hub = settings.live, EventHub(people.gallery.find_name)
+        def find_name(slug: str) -> str | None:
+            return people.gallery.find_name(slug) if may_name_people() else None
+
+        live, hub = settings.live, EventHub(find_name)
         self.announcer = StreamAnnouncer(hub, UnchangedAnswers(live.unchanged_answer_s, live.most_cameras))
         self.streams = EventStreams(hub, settings.rest.event_streams, metrics)
         self._feed = StateFeed(
