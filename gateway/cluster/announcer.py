@@ -29,9 +29,11 @@ class Change:
     gained: Set[str]
     ends_leadership: bool
     begins_leadership: bool
+    is_other_admission: bool
 
     def __bool__(self) -> bool:
-        return bool(self.lost or self.gained or self.ends_leadership or self.begins_leadership)
+        leads = self.ends_leadership or self.begins_leadership
+        return bool(self.lost or self.gained or leads or self.is_other_admission)
 
 
 def find_change(known: Holdings, held: Holdings) -> Change:
@@ -41,16 +43,22 @@ def find_change(known: Holdings, held: Holdings) -> Change:
         {name for name, epoch in held.cameras.items() if known.cameras.get(name) != epoch},
         known.leads_since is not None and known.leads_since != held.leads_since,
         held.leads_since is not None and known.leads_since != held.leads_since,
+        known.admission != held.admission,
     )
 
 
 class Announcer:
     """The only caller of the listeners, one after the other. Losses come before gains, and in the reverse order."""
 
-    def __init__(self, standing: Standing, on_told: Callable[[], object]) -> None:
-        """``on_told``: called after the listeners were told of a loss. What was lost can be released then."""
+    def __init__(self, standing: Standing, on_told: Callable[[], object], on_dropped: Callable[[], object]) -> None:
+        """``on_told``: called after the listeners were told of a loss. What was lost can be released then.
+
+        ``on_dropped``: called when the replica may name nobody any more, after the listeners were told of all losses.
+        Then it can follow the people, and be admitted again.
+        """
         self._standing = standing
         self._on_told = on_told
+        self._on_dropped = on_dropped
         self._on_leader: list[OnLeader] = []
         self._on_cameras: list[OnCameras] = []
         self._known = NOTHING
@@ -97,9 +105,12 @@ class Announcer:
                 held = self._standing.holdings()
                 if find_change(self._known, held):
                     return held
+                # Not by another look at the clock alone: the end may have come since the first one.
+                if held.admission is None and self._standing.note_dropped():
+                    self._on_dropped()
                 if self._is_stopping:
                     return None
-                self._standing.changed.wait(min(self._standing.lease_left_s() or LONGEST_WAIT_S, LONGEST_WAIT_S))
+                self._standing.changed.wait(min(self._standing.next_end_s(), LONGEST_WAIT_S))
 
     def _tell(self, held: Holdings, change: Change) -> None:
         if change.ends_leadership:

@@ -50,7 +50,7 @@ class Membership:
         )
         self._lease_s = settings.lease_s
         self._standing = Standing(replica, settings.lease_s, settings.names_s)
-        self._announcer = Announcer(self._standing, lambda: self._lease.wake())
+        self._announcer = Announcer(self._standing, lambda: self._lease.wake(), lambda: self._follower.wake())
         self._follower = Follower(member, open_coordination(), follow, self._note_followed)
         self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
         self._lease = LeaseKeeper(
@@ -96,6 +96,11 @@ class Membership:
     def holds_lease(self) -> bool:
         """Return whether this replica may name people now: it has a lease, or ``cluster.offline_names_s`` lasts."""
         return self._standing.has_names_left()
+
+    @property
+    def admission(self) -> int | None:
+        """The number of the present time in which this replica may name people. None if it may not."""
+        return self._standing.admission
 
     def check_lease(self) -> None:
         """Raise Busy if this replica may name nobody now."""

@@ -20,10 +20,14 @@ UNUSED_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """The cameras with their epochs, and the epoch of the leadership or None, that a replica holds at one moment."""
+    """The cameras with their epochs, and the epoch of the leadership or None, that a replica holds at one moment.
+
+    ``admission``: the number of the time in which the replica may name people, or None. Each such time has another one.
+    """
 
     cameras: Mapping[str, int] = field(default_factory=dict)
     leads_since: int | None = None
+    admission: int | None = None
 
 
 NOTHING = Holdings()
@@ -40,6 +44,10 @@ class Standing:
         self._lease_until = self._names_until = -math.inf
         self._joined_at = math.inf
         self._is_admitted = False
+        self._admissions = 0
+        # The last admission of whose end all parts know, and the time at which they had dropped what they had queued.
+        self._ended_admission = 0
+        self._dropped_at = -math.inf
         self._is_closing = False
         self._view = ClusterView()
         self._rows = NOTHING
@@ -59,6 +67,11 @@ class Standing:
         """Return whether the replica may name people now."""
         return self._is_admitted and boot_time() < self._names_until
 
+    @property
+    def admission(self) -> int | None:
+        """The number of the present time in which the replica may name people. None if it may not."""
+        return self._admissions if self.has_names_left() else None
+
     def has_lease(self) -> bool:
         """Return whether the replica may act as an owner or a leader now."""
         return self._is_admitted and boot_time() < self._lease_until
@@ -67,15 +80,24 @@ class Standing:
         """Return the seconds until the lease ends, 0 without a lease."""
         return max(0.0, self._lease_until - boot_time()) if self._is_admitted else 0.0
 
+    def next_end_s(self) -> float:
+        """Return the seconds until the lease or the time to name people ends; infinity without both."""
+        now = boot_time()
+        ends = [each for each in (self._lease_until, self._names_until) if each > now] if self._is_admitted else []
+        return min(ends, default=math.inf) - now
+
     def holdings(self) -> Holdings:
         """Return what the replica holds now."""
         with self.changed:
-            if not self.has_lease():
-                return NOTHING
+            # First, since nothing is held without an admission.
+            admission = self.admission
+            if admission is None or not self.has_lease():
+                return Holdings(admission=admission)
             leaving = self._leaving.cameras
             return Holdings(
                 {name: epoch for name, epoch in self._rows.cameras.items() if leaving.get(name) != epoch},
                 None if self._leaving.leads_since == self._rows.leads_since else self._rows.leads_since,
+                admission,
             )
 
     def leaving(self) -> Holdings:
@@ -110,12 +132,30 @@ class Standing:
         )
         self.changed.notify_all()
 
-    def note_followed(self, started_at: float) -> bool:
-        """Admit the replica if it followed the people after it joined. Return whether it is admitted by that."""
+    def note_dropped(self) -> bool:
+        """Note that all parts know of the end of the admission, if it has ended: they dropped what they had queued.
+
+        Return whether it has ended, and the end was not noted before.
+        """
         with self.changed:
-            if self._is_admitted or started_at < self._joined_at or boot_time() >= self._names_until:
+            if self._ended_admission == self._admissions or self.admission is not None:
+                return False
+            self._ended_admission, self._dropped_at = self._admissions, boot_time()
+            return True
+
+    def note_followed(self, started_at: float) -> bool:
+        """Admit the replica if it followed the people after it joined. Return whether it is admitted by that.
+
+        All parts must know of the end of the admission before. Otherwise a message that they queued then could name
+        people who were removed since.
+        """
+        with self.changed:
+            if self._is_admitted or started_at < max(self._joined_at, self._dropped_at):
+                return False
+            if self._ended_admission < self._admissions or boot_time() >= self._names_until:
                 return False
             self._is_admitted = True
+            self._admissions += 1
             self.changed.notify_all()
             return True
 

@@ -33,6 +33,7 @@ class Replica:
     may_follow: threading.Event = field(default_factory=threading.Event)
     may_lose: threading.Event = field(default_factory=threading.Event)
     followed: int = 0
+    follows: int = 0
 
     def known_cameras(self) -> set[str]:
         """Return the cameras that the listeners know to be owned."""
@@ -78,6 +79,7 @@ class Cluster:
         def follow() -> int:
             replica.may_follow.wait()
             replica.followed = own.read_revision()
+            replica.follows += 1
             return replica.followed
 
         self._stack.callback(own.close)

@@ -182,3 +182,36 @@ def test_table_of_cameras_is_bounded(cluster: Cluster) -> None:
     a.membership.add_cameras([f"other{n}" for n in range(5_000)])
     wait_for(lambda: len(a.membership.owned) == 2_000)
     assert set(CAMERAS) < a.membership.owned
+
+
+def test_replica_is_admitted_again_only_after_its_listeners_know_of_the_end(cluster: Cluster) -> None:
+    (replica,) = cluster.start("a")
+    replica.membership.add_cameras(CAMERAS)
+    wait_for(lambda: replica.known_cameras() == set(CAMERAS))
+    replica.may_lose.clear()
+    replica.proxy.cut()
+    wait_for(lambda: not replica.membership.holds_lease())
+    cluster.change_people()
+    replica.proxy.mend()
+    # The database has a new lease of the replica, which follows the change. Its listeners still have what they queued.
+    wait_for(lambda: replica.followed == 1 and replica.membership.problem is None)
+    followed_again = replica.follows + 2
+    wait_for(lambda: replica.follows >= followed_again)
+    assert not replica.membership.holds_lease()
+    assert not replica.membership.owned
+    replica.may_lose.set()
+    wait_for(replica.membership.holds_lease)
+    wait_for(lambda: replica.known_cameras() == set(CAMERAS))
+    assert {each for _, what, each in replica.told if what == "lost"} == set(CAMERAS)
+
+
+def test_replica_without_cameras_is_admitted_again(cluster: Cluster) -> None:
+    (replica,) = cluster.start("a")
+    wait_for(replica.membership.holds_lease)
+    first = replica.membership.admission
+    for _ in range(3):
+        replica.proxy.cut()
+        wait_for(lambda: not replica.membership.holds_lease())
+        replica.proxy.mend()
+        wait_for(replica.membership.holds_lease)
+    assert (first, replica.membership.admission) == (1, 4)

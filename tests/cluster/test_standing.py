@@ -34,11 +34,11 @@ def test_nothing_is_held_before_the_people_are_followed() -> None:
     assert standing.holdings() == NOTHING
     assert standing.note_followed(boot_time())
     assert standing.has_names_left()
-    assert standing.holdings() == Holdings({"cam1": 1})
+    assert standing.holdings() == Holdings({"cam1": 1}, None, 1)
 
 
 def test_rows_of_this_replica_are_held() -> None:
-    assert joined().holdings() == Holdings({"cam1": 7}, 4)
+    assert joined().holdings() == Holdings({"cam1": 7}, 4, 1)
 
 
 def test_lease_is_counted_from_the_moment_of_sending() -> None:
@@ -59,7 +59,7 @@ def test_names_may_last_longer_than_the_lease() -> None:
     standing = joined(lease_s=0.3, names_s=300)
     wait_for(lambda: not standing.has_lease())
     assert standing.has_names_left()
-    assert standing.holdings() == NOTHING
+    assert standing.holdings() == Holdings(admission=1)
     standing.apply_renewal(view(), boot_time())
     assert standing.has_lease()
 
@@ -67,12 +67,28 @@ def test_names_may_last_longer_than_the_lease() -> None:
 def test_replica_whose_lease_ended_follows_the_people_before_it_holds_one_again() -> None:
     standing = joined(lease_s=0.3)
     wait_for(lambda: not standing.has_names_left())
+    assert standing.note_dropped()
     followed = boot_time()
     standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() + LEASE_S)
     assert not standing.note_followed(followed)
     assert not standing.has_lease()
     assert standing.note_followed(boot_time())
     assert standing.has_lease()
+
+
+def test_replica_whose_lease_ended_drops_what_it_queued_before_it_follows_the_people() -> None:
+    standing = joined(lease_s=0.3)
+    assert not standing.note_dropped()
+    wait_for(lambda: not standing.has_names_left())
+    standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() + LEASE_S)
+    followed = boot_time()
+    assert not standing.note_followed(followed)
+    assert standing.note_dropped()
+    assert not standing.note_dropped()
+    assert not standing.note_followed(followed)
+    assert standing.note_followed(boot_time())
+    # Listeners that slept meanwhile still learn that there was an end.
+    assert standing.holdings() == Holdings({"cam1": 7}, None, 2)
 
 
 def test_camera_that_was_given_up_is_not_owned_while_its_row_stays() -> None:
@@ -99,7 +115,7 @@ def test_replica_that_gives_everything_up_gets_nothing_again() -> None:
     assert standing.leaving() == Holdings({"cam1": 7}, 4)
     standing.add_cameras({"cam3": 1})
     standing.set_leader(9)
-    assert standing.holdings() == NOTHING
+    assert standing.holdings() == Holdings(admission=1)
     assert standing.has_names_left()
 
 

@@ -99,6 +99,11 @@ class MqttAnnouncer:
 
     def remove_person(self, slug: str) -> None:
         self._people.pop(slug, None)
+        # Also of a camera that goes to another replica now, which the live cameras have left already.
+        for presence in list(self._presences.values()):
+            without = presence.without_person(slug)
+            if without != presence:
+                self._publish_presence(without)
         if self._scope.is_leader:
             self._people_documents.withdraw(self._topics.person(slug))
         self._events.forget(slug)

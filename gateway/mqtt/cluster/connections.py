@@ -197,7 +197,7 @@ class ReplicaConnections:
             yield from self._router.filters("frames", "exclusive")
 
     def _tick_frames(self, session: Session) -> None:
-        if self._cut_without_lease(self.frames):
+        if self._cut_without_lease(self.frames, session):
             return
         # The cameras may have changed while the session began.
         self.subscribe()
@@ -207,18 +207,21 @@ class ReplicaConnections:
             self._parts.bridge_status.announce_health()
             self._parts.acl_watch.tick(five=True)
 
-    def _tick_requests(self, _session: Session) -> None:
-        self._cut_without_lease(self.requests)
+    def _tick_requests(self, session: Session) -> None:
+        self._cut_without_lease(self.requests, session)
 
-    def _tick_leader(self, _session: Session) -> None:
-        if self._leads():
+    def _tick_leader(self, session: Session) -> None:
+        if self._leads() and session.may_publish():
             self._downtime.write()
         elif not self._has_last_words:
             self.leader.reconnect()
 
-    def _cut_without_lease(self, connection: Reconnector) -> bool:
-        """Cut the connection if the lease has ended: all that waits to be sent is dropped. Return whether it was."""
-        if self._place.holds_lease():
+    def _cut_without_lease(self, connection: Reconnector, session: Session) -> bool:
+        """Cut the connection if the lease has ended since it began: all that waits to be sent is dropped.
+
+        Return whether it was cut. The replica may have a lease again by now.
+        """
+        if session.may_publish():
             return False
         log.warning("the lease of this replica has ended: it answers nothing until it reaches the database again")
         connection.reconnect()

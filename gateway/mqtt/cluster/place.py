@@ -23,6 +23,10 @@ class Place(Protocol):
     def owned(self) -> frozenset[str]:
         """The cameras that this replica owns now."""
 
+    @property
+    def admission(self) -> int | None:
+        """The number of the present time in which this replica may name people. None if it may not."""
+
     def holds_lease(self) -> bool:
         """Return whether this replica may name people now."""
 

@@ -50,22 +50,26 @@ class ReplicaSpecs:
 
     def leader(self, inflight: int, will: Publication, may_publish: Callable[[], bool]) -> ConnectionSpec:
         """Return the spec of the connection of the leader. ``may_publish``: returns whether this replica leads."""
+        made = self._make(self._leader_client_id, "leader", max(1, min(self.mqtt.window, inflight // 2)))
         return replace(
-            self._make(self._leader_client_id, "leader", max(1, min(self.mqtt.window, inflight // 2))),
+            made,
             persistent=True,
             inflight=inflight,
             will=will,
             will_delay_s=self._will_delay_s,
-            may_publish=may_publish,
+            may_publish=lambda: made.may_publish() and may_publish(),
         )
 
     def _make(self, client_id: str, connection: ConnectionName, window: int) -> ConnectionSpec:
+        admission = self._place.admission
         return ConnectionSpec(
             client_id,
             self._router.filters(connection),
             window=window,
             # The people may have changed since: in a cluster a reply that is late is computed again.
             forgets_replies=True,
-            may_publish=self._place.holds_lease,
+            # A message that waited since the lease ended may name somebody who was removed meanwhile. So a session
+            # sends nothing after that, although the replica may have a lease again.
+            may_publish=lambda: admission is not None and self._place.admission == admission,
             need=NEED,
         )

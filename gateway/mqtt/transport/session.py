@@ -49,6 +49,7 @@ class Session:
     ) -> None:
         self._settings = settings
         self._spec = spec
+        self.may_publish = spec.may_publish
         self._ledger = ledger
         self._metrics = metrics
         self._on_up = on_up
@@ -60,7 +61,7 @@ class Session:
         self._client.on_confirmed = self._handle_puback
         self._client.on_subscribe = self._handle_suback
         self._outgoing = OutgoingQueue(
-            ledger, spec.inflight, self._send, lambda: self._client.blocked or not spec.may_publish()
+            ledger, spec.inflight, self._send, lambda: self._client.blocked or not self.may_publish()
         )
         self._client.on_drained = self._outgoing.pump
         # A session that closes publishes nothing but its farewell.

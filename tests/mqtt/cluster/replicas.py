@@ -41,6 +41,7 @@ class Replica:
     """The MQTT side of one replica. ``answered``: the request ids and operations that its service got, in order.
 
     ``frames``: the cameras whose frames it got. ``may_answer``: while it is not set, requests stay in work.
+    ``may_lose``: while it is not set, the other parts of the gateway have not left its lost cameras yet.
     """
 
     def __init__(self, name: str, folder: Path, broker: Broker, url: str) -> None:
@@ -49,6 +50,8 @@ class Replica:
         self.frames: list[str] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
+        self.may_lose = threading.Event()
+        self.may_lose.set()
         self.waiting: list[tuple[Future[Any], Any]] = []
         self.fatal: list[GatewayError] = []
         self._proxies = ExitStack()
@@ -89,6 +92,7 @@ class Replica:
 
         def on_cameras(gained: Set[str], lost: Set[str]) -> None:
             if lost:
+                self.may_lose.wait()
                 side.release_cameras(lost)
             if gained:
                 side.gain_cameras(gained)
@@ -211,4 +215,5 @@ def replicas_running(folder: Path, broker: Broker, url: str) -> Iterator[Replica
             each.release()
             each.broker_proxy.mend()
             each.store_proxy.mend()
+            each.may_lose.set()
             each.stop()

@@ -6,6 +6,7 @@ import json
 import queue
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from gateway.model import Person
+from gateway.model.sightings import Presence, PresentPerson
 from gateway.mqtt.cluster.specs import NEED
 from tests.e2e.gateway_processes import retained_messages
 from tests.mqtt.cluster.replicas import Replicas, replicas_running
@@ -24,6 +27,9 @@ pytestmark = [
 ]
 
 PICTURE = frame("obama_1")
+
+LISTEN_S = 6.0
+"""Time in which a replica with a lease would connect, and announce what it should not."""
 
 
 @pytest.fixture
@@ -189,6 +195,79 @@ def test_reply_that_was_computed_before_the_end_of_the_lease_is_not_published(
     device.publish("facegate/porch/request/detect/1", PICTURE)
     assert responses(device, 1) == ["1"]
     assert drain(device) == []
+
+
+def test_name_that_was_announced_before_the_end_of_the_lease_is_not_announced_after_it(
+    replicas: Replicas, broker: Broker
+) -> None:
+    """Regression: PostgreSQL was away, and a camera was left slowly. The next session announced the erased person."""
+    # A replica that is alone would announce at the end that nobody is present.
+    started = replicas.start("ada", "ben")
+    started[0].membership.add_cameras(["porch"])
+    wait_for(lambda: all(len(each.membership.view().candidates) == 2 for each in started))
+    replica = replicas.owner("porch")
+    replica.announcements.announcer.announce_presence(
+        Presence(camera="porch", people=(PresentPerson(Person("grace", "Grace"), 1.0),))
+    )
+    wait_for(lambda: "grace" in json.dumps(retained(broker).get("facegate/porch/present")))
+    watcher = Client(broker.port).subscribe("facegate/#")
+    drain(watcher)
+    replica.may_lose.clear()
+    for each in started:
+        each.store_proxy.cut()
+    wait_for(lambda: not any(each.membership.holds_lease() for each in started))
+    wait_for(lambda: not replica.mqtt.connections.requests.connected)
+    # Meanwhile somebody else erases the person.
+    for each in started:
+        each.store_proxy.mend()
+    wait_for(lambda: replica.membership.problem is None)
+    heard, end = drain(watcher), time.monotonic() + LISTEN_S
+    while not replica.mqtt.connections.requests.connected and time.monotonic() < end:
+        heard += drain(watcher)
+    heard += drain(watcher)
+    replica.may_lose.set()
+    wait_for(lambda: replica.mqtt.health.connected and replica.mqtt.loopback.fresh)
+    wait_for(lambda: "porch" in replica.membership.owned)
+    heard += drain(watcher)
+    assert [each.topic for each in heard if b"grace" in each.payload] == []
+    watcher.close()
+
+
+def test_session_of_an_earlier_lease_sends_nothing_more(replicas: Replicas, device: Client) -> None:
+    """A reply waits in the session while the lease ends. The replica has a lease again before it looks at the end."""
+    (replica,) = replicas.start("ada")
+    session = replica.mqtt.connections.requests.session
+    assert session is not None
+    assert session.may_publish()
+    first = replica.membership.admission
+    replica.store_proxy.cut()
+    wait_for(lambda: not replica.membership.holds_lease())
+    replica.store_proxy.mend()
+    wait_for(replica.membership.holds_lease)
+    assert replica.membership.admission != first
+    assert not session.may_publish()
+    wait_for(lambda: replica.mqtt.health.connected and replica.mqtt.loopback.fresh)
+    assert replica.mqtt.connections.requests.session is not session
+    device.publish("facegate/porch/request/detect/1", PICTURE)
+    assert responses(device, 1) == ["1"]
+
+
+def test_person_who_is_removed_while_a_camera_is_left_is_withdrawn(replicas: Replicas, broker: Broker) -> None:
+    """The live cameras have left the camera already. Its document names the person until the next owner announces."""
+    (replica,) = replicas.start("ada")
+    replica.membership.add_cameras(["porch"])
+    wait_for(lambda: "porch" in replica.membership.owned)
+    announcer = replica.announcements.announcer
+    people = (PresentPerson(Person("grace", "Grace"), 1.0), PresentPerson(Person("bob", "Bob"), 1.0))
+    announcer.announce_presence(Presence(camera="porch", people=people))
+    wait_for(lambda: "grace" in json.dumps(retained(broker).get("facegate/porch/present")))
+    announcer.remove_person("grace")
+
+    def shown() -> str:
+        return json.dumps(retained(broker)["facegate/porch/present"])
+
+    wait_for(lambda: "grace" not in shown())
+    assert "bob" in shown()
 
 
 def test_stop_in_order_loses_no_request(replicas: Replicas, device: Client) -> None:
