@@ -4,7 +4,8 @@ GatewayError            internal        a bug in the gateway, or the death of a 
  ├ StartError           -               the gateway cannot start or continue; the message says what to do
  │  ├ ConfigError       -               the configuration is invalid
  │  └ Unavailable       -               a resource is unavailable now, and may be available later
- │     └ AnotherGateway -               another gateway runs on the same base topic of the same broker
+ │     ├ AnotherGateway -               another gateway runs on the same base topic of the same broker
+ │     └ StoreAway      -               the database of the people store cannot be reached now
  ├ BadRequest           bad_request     the request is malformed
  │  ├ BadImage          bad_image       the bytes are not a readable picture
  │  ├ TooLarge          too_large       more bytes or pixels than allowed
@@ -67,6 +68,10 @@ class Unavailable(StartError):
 
 class AnotherGateway(Unavailable):
     """A refusal to start beside another gateway, because both would answer every request."""
+
+
+class StoreAway(Unavailable):
+    """A database that is away, or is just starting. The gateway waits for it."""
 
 
 class ConfigError(StartError):

@@ -14,6 +14,7 @@ from gateway.app.health import HealthReport
 from gateway.app.parts import JoinedParts
 from gateway.app.replica import ReplicaParts
 from gateway.app.single import SingleGateway
+from gateway.app.starting import start, start_when_store_answers
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.files.data_folder import data_folder_lock
@@ -232,15 +233,12 @@ class Gateway:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Gateway]:
-    """Start a gateway as the only one on its data folder, and stop it at the end. Raise StartError."""
+    """Start a gateway as the only one on its data folder, and stop it at the end. Raise StartError.
+
+    A gateway with a store in PostgreSQL waits until the database answers.
+    """
+    begin = start if settings.people.postgres_url is None else start_when_store_answers
     with data_folder_lock(settings.data):
-        gateway = Gateway(settings)
-        try:
-            gateway.start()
+        gateway, stop_at_exit = begin(partial(Gateway, settings))
+        with stop_at_exit:
             yield gateway
-        except SystemExit:
-            log.info("a signal ends the gateway: its workers finish their pictures")
-            raise
-        finally:
-            gateway.stop()
-            log.info("the gateway has stopped")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import errors
 
-from gateway.errors import Busy, GatewayError, StartError, Unavailable
+from gateway.errors import Busy, GatewayError, StartError, StoreAway
 from gateway.store.postgres.address import Address
 
 RETRY_S = 2
@@ -26,6 +26,10 @@ _ADVICE = {
     "resolve host": "check the host in people.store",
     "No such file or directory": "check that PostgreSQL runs, or write the host into people.store",
     "starting up": "wait until PostgreSQL has started",
+    "accepting connections": "wait until PostgreSQL has started",
+    "recovery mode": "wait until PostgreSQL has started",
+    "shutting down": "wait until PostgreSQL has started again",
+    "closed the connection": "check that PostgreSQL runs, and what is between it and this machine",
     "too many clients": "raise max_connections of PostgreSQL",
     "remaining connection slots": "raise max_connections of PostgreSQL",
 }
@@ -37,9 +41,20 @@ _TEMPORARY = (
     "resolve host",
     "No such file",
     "starting up",
+    "accepting connections",
+    "recovery mode",
+    "shutting down",
+    "closed the connection",
+    "Connection reset",
+    "unreachable",
+    "No route to host",
     "clients",
     "slots",
 )
+"""Parts of messages about a connection that failed, and may succeed later. libpq gives no code for them."""
+
+_LOST = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow, errors.ConnectionTimeout)
+"""The server, or the way to it, went away."""
 
 
 class LostConnection(errors.OperationalError):
@@ -78,7 +93,8 @@ def as_start_error(error: psycopg.Error, address: Address) -> StartError:
         advice = "create it with createuser or createdb, or correct people.store"
     else:
         advice = next((advice for part, advice in _ADVICE.items() if part in reason), "see the log of PostgreSQL")
-    kind = Unavailable if any(part in reason for part in _TEMPORARY) else StartError
+    is_temporary = isinstance(error, (*_LOST, *_WAITS, LostConnection)) or any(part in reason for part in _TEMPORARY)
+    kind = StoreAway if is_temporary else StartError
     return kind(f"{message}: {advice}.")
 
 

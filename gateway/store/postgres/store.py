@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from gateway.errors import Busy, GatewayError, StartError, Unavailable
+from gateway.errors import Busy, GatewayError, StartError, StoreAway
 from gateway.model import PERSON_ID
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits, SightingLimits
@@ -116,7 +116,7 @@ def _start_error(database: PostgresDatabase, error: Exception) -> StartError:
     if isinstance(error, StartError):
         return error
     if isinstance(error, Busy):
-        return Unavailable(f"{place}: {error}.")
+        return StoreAway(f"{place}: {error}.")
     # Only a damaged store may be replaced: without an undamaged one everybody in it would be lost.
     if isinstance(error, IntactStoreError):
         return StartError(f"{place} ({error}). Leave the database as it is: nothing in it is damaged.")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,7 +16,7 @@ import psycopg
 import pytest
 
 from device_sim.postgres_server import USER, PostgresServer
-from gateway.errors import Busy, GatewayError, StartError, Unavailable
+from gateway.errors import Busy, GatewayError, StartError, StoreAway
 from gateway.store.postgres.address import parse_address
 from gateway.store.postgres.connections import TimeLimits
 from gateway.store.postgres.database import PostgresDatabase
@@ -184,8 +186,8 @@ def refused(postgres_server: PostgresServer, kind: str) -> str:
         ("password", StartError, "password authentication failed .*: check the user and the password in people.store"),
         ("user", StartError, "password authentication failed .*: check the user"),
         ("database", StartError, 'database "missing" does not exist.*: create it with createuser or createdb'),
-        ("port", Unavailable, "Connection refused.*: check that PostgreSQL runs, and the host and the port"),
-        ("host", Unavailable, "resolve host.*: check the host in people.store"),
+        ("port", StoreAway, "Connection refused.*: check that PostgreSQL runs, and the host and the port"),
+        ("host", StoreAway, "resolve host.*: check the host in people.store"),
         ("form", StartError, "not a valid address of PostgreSQL: write postgresql://USER:PASSWORD@HOST"),
         ("port number", StartError, "people.store"),
     ],
@@ -204,6 +206,27 @@ def test_refusal_says_what_to_do_and_never_the_password(
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)  # type: ignore[assignment]
     assert password not in messages
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_server_that_closes_each_connection_is_away() -> None:
+    """A proxy in front of PostgreSQL behaves like this while PostgreSQL starts."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+        server.settimeout(0.05)
+
+        def close_each() -> None:
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    server.accept()[0].close()
+
+        thread = threading.Thread(target=close_each)
+        thread.start()
+        try:
+            with pytest.raises(StoreAway, match=r"closed the connection|reset"):
+                PostgresDatabase(f"postgresql://{USER}@127.0.0.1:{server.getsockname()[1]}/facegate")
+        finally:
+            stop.set()
+            thread.join()
 
 
 def test_address_shows_no_password() -> None:
