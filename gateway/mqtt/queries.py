@@ -51,7 +51,8 @@ class Queries:
     def ask(self, delivery: Delivery[Session], message: Frame | Query) -> None:
         """Answer when the service has the result. Raises GatewayError."""
         address = message.address
-        valid_for_s = self._validity.seconds(delivery, suspect=message.suspect)
+        is_change = address.operation == Operation.ENROLL.value and address.key is not None
+        valid_for_s, too_old = self._validity.judge(delivery, suspect=message.suspect, changes=is_change)
         delivery.set_give_up(partial(self._give_up, delivery, address, pictures=1))
         submit = partial(self._submit, delivery, message, valid_for_s)
         # The store recognises a repeated enrolment by itself.
@@ -60,7 +61,7 @@ class Queries:
         else:
             content = (address.operation, address.person, tuple(message.properties.items()), message.payload)
             reply = self._cache.get_or_submit(address.key, content, submit)
-        reply.add_done_callback(partial(self._answer, delivery, address, valid_for_s))
+        reply.add_done_callback(partial(self._answer, delivery, address, valid_for_s, too_old))
 
     def _submit(self, delivery: Delivery[Session], message: Frame | Query, valid_for_s: float) -> Future[Reply]:
         address = message.address
@@ -72,7 +73,14 @@ class Queries:
         delivery.set_give_up(claim_before_giving_up(request.effect, give_up))
         return self._services.submit(request)
 
-    def _answer(self, delivery: Delivery[Session], address: Address, valid_for_s: float, reply: Future[Reply]) -> None:
+    def _answer(
+        self,
+        delivery: Delivery[Session],
+        address: Address,
+        valid_for_s: float,
+        too_old: Expired | None,
+        reply: Future[Reply],
+    ) -> None:
         if address.live and reply.cancelled():
             # A newer frame has replaced this one.
             return
@@ -86,9 +94,9 @@ class Queries:
             outbound = write_result(address, result)
         # Any exception, or the device would never get an answer.
         except Exception as error:
-            self._fail(delivery, address, valid_for_s, error)
+            self._fail(delivery, address, valid_for_s, too_old if too_old and isinstance(error, Expired) else error)
         else:
-            left = valid_for_s - (time.monotonic() - delivery.received_at)
+            left = None if too_old else valid_for_s - (time.monotonic() - delivery.received_at)
             self._outbox.reply(delivery, address, outbound, left)
 
     def _needs_answer(self, address: Address, reply: Reply) -> bool:

@@ -64,6 +64,10 @@ class Registry:
                 self._groups.reload()
                 raise
 
+    def was_applied(self, effect: Effect | None) -> bool:
+        """Return whether the change of an effect was made before: ``apply_once`` then returns its reply at any time."""
+        return effect is not None and self._store.effects.was_applied(effect)
+
     def complete_reply(self, effect: Effect | None, reply: EffectReply, complete: EffectReply) -> EffectReply | None:
         """Replace the reply of ``apply_once`` by a complete one, and return the reply that is stored now.
 

@@ -92,8 +92,12 @@ class Administration:
             return failed
 
     def _change(self, request: AdministrationRequest, handle: Callable[[], WireModel]) -> WireModel:
-        """Return the reply to a change. From then on nothing shows or names a person whom it removed."""
-        _check_deadline(request)
+        """Return the reply to a change. From then on nothing shows or names a person whom it removed.
+
+        A change that was made before has the same reply at any time.
+        """
+        if _is_late(request) and not self._people.registry.was_applied(request.effect):
+            raise _expired_error()
         before = self._people.gallery.changes
         reply = handle()
         # Other changes do not wait: the thread of the live cameras may be busy.
@@ -108,7 +112,8 @@ class Administration:
         """
         updater = self._people.updater
         for _ in range(MAX_ATTEMPTS):
-            _check_deadline(request)
+            if _is_late(request):
+                raise _expired_error()
             removals = updater.removal_count
             reply = handle()
             # A worker process may have drawn a picture for a while.
@@ -127,9 +132,12 @@ class Administration:
         return write_health(self._health_now())
 
 
-def _check_deadline(request: AdministrationRequest) -> None:
-    if time.monotonic() > request.deadline:
-        raise Expired("the request expired while it waited for another operation: send it again")
+def _is_late(request: AdministrationRequest) -> bool:
+    return time.monotonic() > request.deadline
+
+
+def _expired_error() -> Expired:
+    return Expired("the request expired while it waited for another operation: send it again")
 
 
 def _people_handlers(people: PeopleOperations) -> dict[str, Handler]:

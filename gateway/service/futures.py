@@ -31,6 +31,27 @@ def flatten(first: Future[Future[T]]) -> Future[T]:
     return last
 
 
+def recover(
+    first: Future[T], errors: type[Exception] | tuple[type[Exception], ...], retry: Callable[[BaseException], Future[T]]
+) -> Future[T]:
+    """Return a future of the same result. After one of the errors it gets what the future of ``retry`` gets."""
+
+    def choose(done: Future[T]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if not isinstance(error, errors):
+            _settle(chosen, done, lambda _: done)
+            return
+        try:
+            chosen.set_result(retry(error))
+        # The caller must learn of any exception.
+        except Exception as failed:
+            chosen.set_exception(failed)
+
+    chosen: Future[Future[T]] = Future()
+    first.add_done_callback(choose)
+    return flatten(chosen)
+
+
 def settle_by(future: Future[T], function: Callable[[], T]) -> None:
     """Set the result of a future by a function, or its exception."""
     try:

@@ -65,10 +65,10 @@ def single_faces(request: Request, report: Report) -> list[FoundFace]:
     return [analysis.single_face(name) for analysis, name in zip(report.analyses, names, strict=True)]
 
 
-def timing_of(request: Request, report: Report, laps: Timing) -> Timing:
-    """Return the milliseconds of all steps. ``laps``: the steps of the service."""
-    steps = {"queue": report.queue_ms}
-    for analysis in report.analyses:
+def timing_of(request: Request, report: Report | None, laps: Timing) -> Timing:
+    """Return the milliseconds of all steps. ``report``: of the analysis, if there was one. ``laps``: further steps."""
+    steps = {"queue": 0.0 if report is None else report.queue_ms}
+    for analysis in () if report is None else report.analyses:
         for step, ms in analysis.timing.items():
             steps[step] = steps.get(step, 0) + ms
     return {**steps, **laps, "total": 1000 * request.origin.age()}

@@ -61,18 +61,16 @@ class PeopleOperations:
         )
 
     def add(self, request: AdministrationRequest, fields: f.AddPictures) -> documents.EnrolledDocument:
-        if fields.partial:
-            examined = self._pictures.examine(request, fields.images)
-        else:
-            samples = self._pictures.read_samples(request, fields.images)
-            examined = [ExaminedPicture(number, each.file, each) for number, each in enumerate(samples, 1)]
+        # The pictures of a request that was done are not analysed again: nothing may hide its stored reply.
+        examined = [] if self._registry.was_applied(request.effect) else self._examine(request, fields)
         enrol = partial(self._pictures.enrol, examined, request, fields.name, fields.person)
         return change_once(self._registry, request.effect, enrol, documents.EnrolledDocument)
 
     def add_counter_examples(
         self, request: AdministrationRequest, fields: f.CounterExamples
     ) -> documents.PersonDocument:
-        samples = self._pictures.read_samples(request, fields.images)
+        was_done = self._registry.was_applied(request.effect)
+        samples = [] if was_done else self._pictures.read_samples(request, fields.images)
         return change_once(
             self._registry,
             request.effect,
@@ -174,6 +172,12 @@ class PeopleOperations:
             audit=[write_audit_line(line) for line in lines[: fields.limit]],
             next=lines[fields.limit - 1].line if len(lines) > fields.limit else None,
         )
+
+    def _examine(self, request: AdministrationRequest, fields: f.AddPictures) -> Sequence[ExaminedPicture]:
+        if fields.partial:
+            return self._pictures.examine(request, fields.images)
+        samples = self._pictures.read_samples(request, fields.images)
+        return [ExaminedPicture(number, each.file, each) for number, each in enumerate(samples, 1)]
 
     def _find_skipped_files(self) -> Document:
         skipped = self._people.store.backups.skipped_warnings()

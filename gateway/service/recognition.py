@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from typing import NoReturn
 
 from gateway.contract.coded_warnings import read_warnings
-from gateway.errors import BadImage
+from gateway.contract.people import EnrolledDocument
+from gateway.errors import BadImage, Expired, Forbidden
 from gateway.metrics import Metrics, Stopwatch
 from gateway.model import (
     Analysis,
@@ -32,7 +34,7 @@ from gateway.people.gallery import Gallery
 from gateway.service.annotator import Annotator
 from gateway.service.enrolment import PeopleChanges, enrol_once
 from gateway.service.face_judge import FaceJudge
-from gateway.service.futures import flatten, then
+from gateway.service.futures import flatten, recover, then
 from gateway.service.jobs import analysis_job, reduction_warnings, single_faces, timing_of
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
 from gateway.service.request_metrics import count_outcome
@@ -93,8 +95,25 @@ class RecognitionService:
         except Exception as error:
             reply = Future()
             reply.set_exception(error)
+        if request.operation is Operation.ENROLL and request.effect is not None:
+            # The camera may have been switched off, or the time may be over, since the enrolment was made.
+            reply = recover(reply, (Expired, Forbidden), partial(self._find_stored_later, request))
         reply.add_done_callback(self._count)
         return reply
+
+    def _find_stored_later(self, request: Request, error: BaseException) -> Future[Reply]:
+        """Let the search for the reply to an enrolment wait for its turn. Raise Busy."""
+        return self._changes.submit(request.origin.party, partial(self._find_stored, request, error))
+
+    def _find_stored(self, request: Request, error: BaseException) -> Reply:
+        """Return the reply to an enrolment that was made before, else raise the error."""
+
+        def refuse() -> NoReturn:
+            raise error
+
+        if not self._people.was_applied(request.effect):
+            refuse()
+        return self._write_enrolment(request, enrol_once(self._people, request.effect, refuse), None)
 
     def _enrol_later(self, request: Request, report: Report) -> Future[Reply]:
         """Let an enrolment wait for its turn. Frames do not wait for it. Raise Busy."""
@@ -163,6 +182,9 @@ class RecognitionService:
             self._people.enrol, request.name, samples, request.origin.caller, person=request.person, new=True
         )
         done = enrol_once(self._people, request.effect, enrol)
+        return self._write_enrolment(request, done, report)
+
+    def _write_enrolment(self, request: Request, done: EnrolledDocument, report: Report | None) -> Enrolment:
         timing = timing_of(request, report, {})
         warnings = read_warnings(done.warnings, done.coded_warnings)
         return Enrolment(Person(done.person, done.name), done.pictures, warnings, timing)

@@ -21,6 +21,7 @@ from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.people.registry import Registry
 from gateway.rest.api_v1 import ROUTES
 from gateway.service.administration import Administration
+from gateway.service.documents import write_person
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.live_cameras import LiveCameras
 from gateway.service.turns import MAX_WAITING, Turns
@@ -103,6 +104,47 @@ def harness(tmp_path: Path) -> Iterator[AdministrationHarness]:
         yield harness
         harness.changes.shutdown()
         harness.reads.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [
+        ("people/rename", {"person": "alice", "name": "Alicia"}),
+        ("people/remove", {"person": "alice"}),
+        ("people/erase", {"person": "alice"}),
+    ],
+)
+def test_late_copy_of_a_done_change_gets_its_reply(
+    harness: AdministrationHarness, operation: str, fields: Document
+) -> None:
+    first = harness.do_once(operation, **fields)
+    done = Effect(f"bridge/{operation}", repr(fields).encode(), time.monotonic())
+    assert harness.submit(operation, fields, valid_for_s=0, effect=done).result(10).document() == first
+    new = replace(done, key="bridge/new")
+    with pytest.raises(Expired):
+        harness.submit(operation, fields, valid_for_s=0, effect=new).result(10)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [
+        ("people/add", {"name": "Alice"}),
+        ("people/add", {"name": "Alice", "partial": True}),
+        ("people/not_them", {"person": "alice"}),
+    ],
+)
+def test_pictures_of_a_done_change_are_not_analysed_again(
+    harness: AdministrationHarness, operation: str, fields: Document
+) -> None:
+    """The workers may be busy by then, or the rules stricter. The workers of the harness refuse each picture."""
+    person = write_person(harness.env.store.people.read_entry("alice")).document()
+    enrolled: Document = {"person": "alice", "name": "Alice", "pictures": 2, "warnings": []}
+    done = Effect("bridge/1", b"pictures", time.monotonic() + 60)
+    harness.env.registry.apply_once(done, lambda: person if operation == "people/not_them" else enrolled)
+    with_picture: Document = {**fields, "images": [base64.b64encode(b"a picture").decode()]}
+    assert harness.submit(operation, with_picture, effect=done).result(10).document()["person"] == "alice"
+    with pytest.raises(AssertionError):
+        harness.submit(operation, with_picture, effect=replace(done, key="bridge/2")).result(10)
 
 
 def test_every_operation_has_a_route_in_api_v1() -> None:

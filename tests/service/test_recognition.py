@@ -172,6 +172,9 @@ class RecognitionHarness:
     def apply_once(self, effect: Effect | None, change: Callable[[], Document]) -> Document | None:
         return change()
 
+    def was_applied(self, effect: Effect | None) -> bool:
+        return False
+
     def complete_reply(self, effect: Effect | None, reply: Document, complete: Document) -> Document | None:
         raise AssertionError
 

@@ -45,6 +45,17 @@ def test_key_of_another_effect_is_refused(store: Store) -> None:
         store.effects.apply_once(other, never)
 
 
+def test_applied_effect_is_known_also_after_its_deadline(store: Store) -> None:
+    late = effect(seconds=-1)
+    assert not store.effects.was_applied(late)
+    store.effects.apply_once(effect(), lambda: enrol_alice(store))
+    assert store.effects.was_applied(late)
+    assert store.effects.apply_once(late, never) == {"person": "alice"}
+    assert not store.effects.was_applied(effect(digest=b"enrol Bob"))
+    store.people.remove("alice", REST_CALLER)
+    assert store.effects.was_applied(late)
+
+
 def test_reply_about_a_removed_person_is_not_stored(store: Store) -> None:
     store.effects.apply_once(effect(), lambda: enrol_alice(store))
     store.people.remove("alice", REST_CALLER)

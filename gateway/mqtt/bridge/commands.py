@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from gateway.contract.operations import changes, check_command
-from gateway.errors import BadRequest, Forbidden, Timeout, Unsupported, code_of, shutting_down_error
+from gateway.errors import BadRequest, Expired, Forbidden, Timeout, Unsupported, code_of, shutting_down_error
 from gateway.formats.text_encodings import quote_value
 from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Caller, Effect
@@ -55,7 +55,9 @@ class BridgeCommands:
         fields, transaction = self._read(command, required=is_allowed)
         fail = partial(self._outbox.fail, delivery, address, transaction=transaction)
         try:
-            valid_for_s = min(self._validity.seconds(delivery, suspect=command.suspect), self._answer_s)
+            is_change = is_allowed and changes(address.operation)
+            valid_s, too_old = self._validity.judge(delivery, suspect=command.suspect, changes=is_change)
+            valid_for_s = min(valid_s, self._answer_s)
             deadline = delivery.received_at + valid_for_s
             effect = _effect(command, transaction, deadline) if is_allowed else None
         except Exception as error:
@@ -72,7 +74,7 @@ class BridgeCommands:
             effect=effect,
         )
         written = then(self._submit(request), lambda result: write_done(result.document(), transaction))
-        written.add_done_callback(partial(self._answer, delivery, address, transaction))
+        written.add_done_callback(partial(self._answer, delivery, address, transaction, too_old))
 
     def _read(self, command: Command, *, required: bool) -> tuple[dict[str, Any], str | None]:
         """Return the fields and the transaction. Raises BadRequest if they cannot be read, but are ``required``."""
@@ -86,7 +88,12 @@ class BridgeCommands:
             return {}, None
 
     def _answer(
-        self, delivery: Delivery[Session], address: Address, transaction: str | None, written: Future[Outbound]
+        self,
+        delivery: Delivery[Session],
+        address: Address,
+        transaction: str | None,
+        too_old: Expired | None,
+        written: Future[Outbound],
     ) -> None:
         error = shutting_down_error() if written.cancelled() else written.exception()
         if error is None:
@@ -94,6 +101,8 @@ class BridgeCommands:
         else:
             if isinstance(error, Forbidden):
                 error = self._access.explain(address, error)
+            elif isinstance(error, Expired):
+                error = too_old or error
             self._outbox.fail(delivery, address, error, transaction)
 
 

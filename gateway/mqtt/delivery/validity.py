@@ -47,6 +47,19 @@ class Validity:
             self._downtime.mark_alive()
         delivery.session.answer(delivery)
 
+    def judge(self, delivery: Delivery[Session], *, suspect: bool, changes: bool) -> tuple[float, Expired | None]:
+        """Return for how many seconds a reply is of use, and the error for the request if it may be too old.
+
+        A request that changes something may have been done, whatever its age: its first reply is still of use. For any
+        other one that is too old, raise Expired. Raise GatewayError for a suspect request.
+        """
+        try:
+            return self.seconds(delivery, suspect=suspect), None
+        except Expired as error:
+            if not changes:
+                raise
+            return 0.0, error
+
     def seconds(self, delivery: Delivery[Session], *, suspect: bool) -> float:
         """Return for how many seconds a reply is of use.
 

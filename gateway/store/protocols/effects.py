@@ -21,6 +21,9 @@ class Effects(Protocol):
         request used the same key, and Timeout if the deadline has passed.
         """
 
+    def was_applied(self, effect: Effect) -> bool:
+        """Return whether this effect was applied before, also after its deadline."""
+
     def replace_reply(self, effect: Effect, reply: EffectReply, replacement: EffectReply) -> EffectReply | None:
         """Replace the stored reply of an effect, if it still is ``reply``, and return the stored reply.
 

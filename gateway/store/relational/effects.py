@@ -27,7 +27,7 @@ class RelationalEffects:
         self._secret = secret
 
     def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
-        digest = hmac.digest(self._secret, effect.digest, "sha256")
+        digest = self._digest(effect)
         with self._database.transaction() as db:
             done = db.execute("SELECT digest, reply, at FROM effects WHERE key = ?", (effect.key,)).fetchone()
             if done is not None and done[0] != digest:
@@ -41,6 +41,10 @@ class RelationalEffects:
             stored = (person, text) if exists or not person else (None, None)
             db.execute(_ADD, (effect.key, digest, *stored, time.time()))
         return reply
+
+    def was_applied(self, effect: Effect) -> bool:
+        done = self._database.row("SELECT digest FROM effects WHERE key = ?", (effect.key,))
+        return done is not None and done[0] == self._digest(effect)
 
     def replace_reply(self, effect: Effect, reply: EffectReply, replacement: EffectReply) -> EffectReply | None:
         with self._database.transaction() as db:
@@ -62,6 +66,9 @@ class RelationalEffects:
         if self._database.row("SELECT 1 FROM effects WHERE at < ? OR at <= ?", moments):
             with self._database.transaction() as db:
                 db.execute("DELETE FROM effects WHERE at < ? OR at <= ?", moments)
+
+    def _digest(self, effect: Effect) -> bytes:
+        return hmac.digest(self._secret, effect.digest, "sha256")
 
 
 def _other_request_error(effect: Effect, at: float) -> Conflict:
