@@ -71,6 +71,11 @@ class Record:
             waiting = {each.camera for each in self.moves if each.moved is None}
             self.moves += [Move(camera, killed) for camera in sorted(cameras - waiting)]
 
+    def has_waiting_camera(self) -> bool:
+        """Return whether no picture of some camera was answered since its owner was killed."""
+        with self._lock:
+            return any(each.moved is None for each in self.moves)
+
     def record_result(self, camera: str, sent: float | None, at: float) -> None:
         """Record the answer to a live frame, which may end the wait of its camera."""
         with self._lock:

@@ -85,6 +85,7 @@ def run_replicas(
                 site.wait_ready(DRAIN_S)
                 fleet.drain(DRAIN_S)
             store_reader.read_all()
+            _wait_for_moves(record)
             live.stop()
             wrong = wait_until_right(site.port, history.people, live.names, replicas)
     findings = check_replicas(history, record)
@@ -99,6 +100,13 @@ def run_replicas(
         "lease_s": site.lease_s,
         "seed": seed,
     }
+
+
+def _wait_for_moves(record: Record) -> None:
+    """Give the cameras of the last replica that was killed as much time to be served again as the requests had."""
+    until = time.monotonic() + DRAIN_S
+    while record.has_waiting_camera() and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 def figures(

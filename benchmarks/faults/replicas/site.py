@@ -78,7 +78,7 @@ class Replica:
 
 
 class Site:
-    """PostgreSQL, a broker and replicas. A thread starts killed ones again (``watch``).
+    """PostgreSQL, a broker and replicas. Threads start again what ended.
 
     ``with_proxies``: each replica reaches PostgreSQL through a proxy of its own, so that its network can fail.
     """
@@ -142,16 +142,20 @@ class Site:
         self._stack.close()
 
     def start(self) -> None:
-        """Start the replicas one after the other, and the thread that starts killed ones again. Raises SimError."""
+        """Start the replicas one after the other, and the threads that start again what ended. Raises SimError."""
         for replica in self.replicas:
             replica.process.start()
             replica.wait_ready()
-        thread = threading.Thread(target=self._watch, name="site")
-        thread.start()
+        # One for each: PostgreSQL may take seconds to start, and systemd does not wait for it either.
+        tasks = {"replicas": self._watch_replicas, "store": self._watch_store}
+        threads = [threading.Thread(target=task, name=f"site {name}") for name, task in tasks.items()]
+        for thread in threads:
+            thread.start()
 
         def stop() -> None:
             self._closing.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
 
         self._stack.callback(stop)
 
@@ -182,11 +186,14 @@ class Site:
         for replica in self.replicas:
             replica.wait_ready(seconds, is_restarted=True)
 
-    def _watch(self) -> None:
+    def _watch_store(self) -> None:
+        while not self._closing.wait(WATCH_INTERVAL_S):
+            self._restart_store(time.monotonic())
+
+    def _watch_replicas(self) -> None:
         looked = 0.0
         while not self._closing.wait(WATCH_INTERVAL_S):
             now = time.monotonic()
-            self._restart_store(now)
             for replica in self.replicas:
                 self._restart(replica, now)
             if now > looked + 1:

@@ -179,7 +179,10 @@ def test_wait_of_a_camera_ends_with_a_frame_that_was_sent_after_the_kill() -> No
     # The second kill does not shorten the wait of a camera that waits.
     record.expect_moves(frozenset({"live0", "live1"}), killed=20.0)
     record.record_result("live1", sent=21.0, at=22.0)
+    assert record.has_waiting_camera()
     assert [(each.camera, each.moved) for each in record.moves] == [("live0", 2.5), ("live1", 12.0), ("live0", None)]
+    record.record_result("live0", sent=23.0, at=23.5)
+    assert not record.has_waiting_camera()
 
 
 RETAINED = {
