@@ -50,7 +50,7 @@ class BoardReader:
         self._thread = PeriodicThread("live board reader", READ_INTERVAL_S, self._read, failure)
 
     def start(self) -> None:
-        """Announce everything, and then each change. If the store fails, everything is announced later."""
+        """Announce everything, and then each change. If the store is away, everything is announced later."""
         with self._lock:
             self._announced, self._cameras, self._enabled = {}, set(), None
         self._read()

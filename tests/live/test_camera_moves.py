@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import GatewayError
+from gateway.errors import Busy, GatewayError
 from gateway.live.camera_moves import CameraMoves
+from gateway.store.records import SightingRecord
 from tests.live.conftest import ADAS, BOBS, PEOPLE
 from tests.live.harness import LiveHarness, face
 from tests.live.test_service import TIMEOUT_S, ServiceHarness
@@ -157,6 +158,28 @@ def test_camera_that_comes_back_is_written_again(replicas: Replicas) -> None:
     show(first, ADAS)
     (sighting,) = opened(first)
     assert first.people.sightings.find(sighting) is not None
+
+
+def test_camera_is_taken_when_a_busy_store_answers_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = ServiceHarness(tmp_path, shared=True)
+    live = harness.live
+    read, failures = live.people.sightings.read_open, [Busy("the database is away", 1)] * 2
+
+    def read_or_fail() -> list[SightingRecord]:
+        if failures:
+            raise failures.pop()
+        return read()
+
+    monkeypatch.setattr(live.people.sightings, "read_open", read_or_fail)
+    parts = harness.service, live.state, live.owned, live.people.sightings
+    try:
+        with pytest.raises(Busy):
+            CameraMoves(*parts, lambda: False).move({"porch"}, set())
+        CameraMoves(*parts, lambda: True).move({"porch"}, set())
+        assert live.owned.names == {"porch"}
+        assert not failures
+    finally:
+        harness.stop()
 
 
 def test_moves_are_made_by_the_thread_of_the_live_cameras(tmp_path: Path) -> None:
