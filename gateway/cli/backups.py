@@ -15,7 +15,7 @@ from gateway.files.data_folder import data_folder_lock
 from gateway.files.ownership import become_owner
 from gateway.model.caller import CLI_CALLER
 from gateway.people.backup_keeper import make_backup
-from gateway.people.wiring import check_restore, open_for_command, restore_store
+from gateway.people.wiring import check_files_of_store, check_restore, open_for_command, restore_store
 
 
 @click.command(short_help="Copy the people store into a file.")
@@ -48,6 +48,8 @@ def restore(config: Path | None, check: bool, file: Path) -> None:
     """
     with errors_as_messages():
         settings = find_settings(config)
+        # First: a gateway that runs is no reason to refuse a file that can never be restored.
+        check_files_of_store(settings)
         if check:
             become_owner(settings.data)
             people, pictures = check_restore(settings, file)

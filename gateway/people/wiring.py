@@ -152,17 +152,18 @@ def has_store(settings: Settings) -> bool:
 
 def restore_store(settings: Settings, backup: Path) -> Path | None:
     """Replace the store by a backup. Return the copy of the replaced store. Raise StartError."""
-    _check_files(settings)
+    check_files_of_store(settings)
     return sqlite.restore_backup(backup, settings.data, cipher(settings))
 
 
 def check_restore(settings: Settings, backup: Path) -> tuple[int, int]:
     """Check that a backup can be restored. Return the number of its people and pictures. Raise StartError."""
-    _check_files(settings)
+    check_files_of_store(settings)
     return sqlite.check_backup(backup, settings.data, cipher(settings))
 
 
-def _check_files(settings: Settings) -> None:
+def check_files_of_store(settings: Settings) -> None:
+    """Raise StartError if the people are in a database, which no file can replace."""
     if settings.people.postgres_url is not None:
         raise StartError(
             f"The people are in {describe_store(settings)}, and the backup is a file of SQLite: restore a dump of the"
