@@ -136,6 +136,15 @@ class PostgresDatabase:
         Names are never encrypted.
         """
 
+    def note_many_rows(self) -> None:
+        """Count the rows at once. Autovacuum may do it a minute later: until then each change reads all pictures."""
+        # Within an outer transaction a failure would undo the change, of which nobody would hear.
+        if self.in_transaction:
+            return
+        # Without the figures the queries are slower, and as right.
+        with suppress(GatewayError), self.transaction() as db:
+            db.execute("ANALYZE people, pictures")
+
     def rewrite(self, table: str) -> None:
         """Write the file of a table again, without older rows. Raise Busy if somebody uses the table."""
         with store_errors(self.address):

@@ -23,6 +23,7 @@ from gateway.store.relational.data_keys import DataKeys
 from gateway.store.relational.effects import RelationalEffects
 from gateway.store.relational.faces import RelationalFaces
 from gateway.store.relational.folder_index import RelationalFolderIndex
+from gateway.store.relational.imported_people import PeopleImport
 from gateway.store.relational.notes import RelationalNotes
 from gateway.store.relational.people import RelationalPeople
 from gateway.store.relational.person_writer import PersonWriter
@@ -68,7 +69,7 @@ class PostgresStore:
         writer = PersonWriter(keys, SightingKeys(keys, database.dialect), marks, limits)
         self.people = RelationalPeople(database, writer, marks)
         self.faces = RelationalFaces(database, keys)
-        self.archive = RelationalPeopleArchive(database, keys, writer, marks)
+        self.archive = RelationalPeopleArchive(database, keys, writer, PeopleImport(keys, marks, limits))
         self.effects = RelationalEffects(database, secret)
         self.folder_index = RelationalFolderIndex(database, writer, marks, limits)
         self.notes = RelationalNotes(database)

@@ -66,11 +66,21 @@ class AuditTable:
         if key is None:
             key = self.key.create(db)
             remarks += [_new_key_row(head)] if head.line else []
+        there, lines = self._find_uids(db, rows), []
         for row in (*remarks, *rows):
-            if db.execute("SELECT 1 FROM audit WHERE uid = ?", row[:1]).fetchone() is None:
+            if row[0] not in there:
                 head = AuditHead(head.line + 1, line_code(key, head.code, head.line + 1, row))
-                db.execute(_INSERT, (head.line, *row, head.code))
+                lines.append((head.line, *row, head.code))
+        # One after the other, the lines of a large import would each wait for the server of a database.
+        db.executemany(_INSERT, lines)
         return head
+
+    def _find_uids(self, db: Connection, rows: Sequence[Row]) -> set[str]:
+        """Return those of the random ids of lines that the audit has already."""
+        uids = [row[0] for row in rows]
+        marks = ", ".join("?" * len(uids))
+        found = db.execute(f"SELECT uid FROM audit WHERE uid IN ({marks})", uids) if uids else ()  # noqa: S608 (marks)
+        return {uid for (uid,) in found}
 
     def contains(self, db: Connection, head: AuditHead) -> bool:
         """Return whether the audit has this line with this code, or deleted a line of that number in order."""

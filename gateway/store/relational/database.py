@@ -83,6 +83,9 @@ class Database(Protocol):
     def scrub(self) -> None:
         """Remove all deleted data from the files of the database, as far as it can. Call it after a deletion."""
 
+    def note_many_rows(self) -> None:
+        """Let the database find out at once that its tables grew by much, if it plans its queries by that."""
+
     def is_writable(self) -> bool:
         """Return whether a change would succeed now. Raises nothing."""
 

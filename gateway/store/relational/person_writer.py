@@ -13,6 +13,7 @@ from gateway.store.relational.removal_marks import RelationalRemovalMarks, pictu
 from gateway.store.relational.sighting_keys import SightingKeys
 from gateway.store.relational.sighting_rows import move_sightings
 from gateway.store.relational.writes import (
+    ADD_PICTURE,
     bump_revision,
     count_people,
     delete_picture,
@@ -20,18 +21,12 @@ from gateway.store.relational.writes import (
     folder_names,
     forget_shown,
     get_or_create_person,
+    largest_count_of_people,
     person_uid,
     picture_digests,
 )
 from gateway.store.sealing import picture_places
 
-_ADD = """
-INSERT INTO pictures (person, digest, source, recipe, descriptor, chips, original, created, counter)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (person, digest) DO UPDATE SET source = excluded.source, recipe = excluded.recipe,
-    descriptor = excluded.descriptor, chips = excluded.chips, counter = excluded.counter
-WHERE pictures.source != excluded.source OR pictures.recipe != excluded.recipe OR pictures.counter != excluded.counter
-"""
 _ONLY_OF_FIRST = """
 SELECT digest, descriptor, chips, original FROM pictures
 WHERE person = ?1 AND digest NOT IN (SELECT digest FROM pictures WHERE person = ?2)
@@ -60,7 +55,8 @@ class PersonWriter:
         if (row := find_person_row(db, name)) is not None:
             return int(row[0])
         person = get_or_create_person(db, name)
-        self._limits.check_people(count_people(db))
+        if largest_count_of_people(db) > self._limits.people:
+            self._limits.check_people(count_people(db))
         return person
 
     def add_picture(self, db: Connection, person: int, picture: Picture, moment: float) -> int:
@@ -68,7 +64,7 @@ class PersonWriter:
         descriptor, chips, original = self._keys.of_new(person_uid(db, person)).seal_picture(picture)
         self._marks.delete(picture.digest)
         fields = (picture.digest, picture.source, picture.recipe, descriptor, chips, original, moment, picture.counter)
-        return db.execute(_ADD, (person, *fields)).rowcount
+        return db.execute(ADD_PICTURE, (person, *fields)).rowcount
 
     def move_sightings(self, db: Connection, person: int, into: int) -> None:
         """Give the sightings of a person to another one."""

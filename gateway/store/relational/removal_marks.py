@@ -56,15 +56,14 @@ class RelationalRemovalMarks:
                 [(self.to_digest(mark), erased) for mark in marks],
             )
 
-    def delete(self, mark: str) -> None:
-        """Delete a mark, if it is there."""
+    def delete(self, *marks: str) -> None:
+        """Delete the marks that are there."""
         with self._database.transaction() as db:
-            db.execute("DELETE FROM tombstones WHERE digest = ?", (self.to_digest(mark),))
+            db.executemany("DELETE FROM tombstones WHERE digest = ?", [(self.to_digest(mark),) for mark in marks])
 
     def allow_name(self, name: str) -> None:
         """Delete the marks of a name: a person of that name was enrolled or renamed by a caller, not by a folder."""
-        self.delete(closed_folder(name))
-        self.delete(removed_name(name))
+        self.delete(*marks_of_name(name))
 
     def has(self, mark: str) -> bool:
         """Return whether a mark is there."""
@@ -83,6 +82,11 @@ def picture_in_folder(folder: str, digest: str) -> str:
 def closed_folder(name: str) -> str:
     """Return the mark that closes folders: no folder of that name, in any spelling, may enrol a picture."""
     return f"/{name_key(name)}"
+
+
+def marks_of_name(name: str) -> tuple[str, str]:
+    """Return the marks that keep folders from enrolling a person of that name."""
+    return closed_folder(name), removed_name(name)
 
 
 def removed_name(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from slugify import slugify
 
@@ -14,12 +14,24 @@ MAX_STEM = 48
 """The number of characters of an id before its number."""
 
 
-def free_slug(db: Connection, name: str) -> str:
-    """Return a free id in ASCII for a name in any script. A name without letters gets an id from its digest."""
-    stem = slugify(name, separator="_", max_length=MAX_STEM) or hashlib.sha256(name.encode()).hexdigest()[:8]
-    if stem not in RESERVED_IDS and not _is_taken(db, stem):
+def slug_stem(name: str) -> str:
+    """Return an id in ASCII for a name in any script. A name without letters gets an id from its digest."""
+    return slugify(name, separator="_", max_length=MAX_STEM) or hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def free_slug(db: Connection, name: str, also_taken: Collection[str] = ()) -> str:
+    """Return a free id for a name: its stem, or else the stem with a number.
+
+    ``also_taken``: the ids of people who are created at the same time.
+    """
+
+    def is_taken(slug: str) -> bool:
+        return slug in also_taken or _is_taken(db, slug)
+
+    stem = slug_stem(name)
+    if stem not in RESERVED_IDS and not is_taken(stem):
         return stem
-    return _numbered(stem, _free_number(lambda number: _is_taken(db, _numbered(stem, number))))
+    return _numbered(stem, _free_number(lambda number: is_taken(_numbered(stem, number))))
 
 
 def _free_number(is_taken: Callable[[int], bool]) -> int:

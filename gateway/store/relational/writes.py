@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.errors import Busy, UnknownPerson
 from gateway.model import Person
@@ -25,11 +25,21 @@ OUTBOX_RETRY_S = 60
 # For so many revisions the keys of removed people are stored, so that other processes learn of the removals.
 MAX_REVISIONS_OF_REMOVALS = 100_000
 
+MAX_VALUES = 1_000
+"""Values in one statement. SQLite takes 32,766 at most, PostgreSQL 65,535."""
+
 UID_BYTES = 8
 """The length of the random id of a person."""
 
-_ADD_PERSON = """
-INSERT INTO people (uid, slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING id
+ADD_PERSON = """
+INSERT INTO people (uid, slug, name, name_key, created, changed, revision) VALUES (?, ?, ?, ?, ?, 0, 0)
+"""
+ADD_PICTURE = """
+INSERT INTO pictures (person, digest, source, recipe, descriptor, chips, original, created, counter)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (person, digest) DO UPDATE SET source = excluded.source, recipe = excluded.recipe,
+    descriptor = excluded.descriptor, chips = excluded.chips, counter = excluded.counter
+WHERE pictures.source != excluded.source OR pictures.recipe != excluded.recipe OR pictures.counter != excluded.counter
 """
 _NEW_REVISIONS = """
 UPDATE meta SET value = CAST(value AS BIGINT) + ? WHERE key = 'revision' RETURNING CAST(value AS BIGINT)
@@ -80,7 +90,7 @@ def get_or_create_person(db: Connection, name: str) -> int:
         return int(row[0])
     check_new_name(name)
     row = db.execute(
-        _ADD_PERSON,
+        f"{ADD_PERSON} RETURNING id",
         (secrets.token_hex(UID_BYTES), free_slug(db, name), name, name_key(name), time.time()),
     ).fetchone()
     return int(row[0])
@@ -90,6 +100,13 @@ def count_people(db: Connection) -> int:
     """Return the number of people."""
     (count,) = db.execute("SELECT count(*) FROM people").fetchone()
     return int(count)
+
+
+def largest_count_of_people(db: Connection) -> int:
+    """Return a number that the number of people cannot exceed. It takes the same time for any number."""
+    # The keys are different whole numbers from 1 on.
+    (key,) = db.execute("SELECT max(id) FROM people").fetchone()
+    return int(key or 0)
 
 
 def picture_digests(db: Connection, person: int) -> set[str]:
@@ -105,6 +122,16 @@ def has_showing_picture(db: Connection, person: int) -> bool:
 def folder_names(db: Connection, person: int) -> list[str]:
     """Return the names of a person's folders."""
     return [name for (name,) in db.execute("SELECT name FROM folders WHERE person = ?", (person,))]
+
+
+def select_of_many(db: Connection, sql: str, values: Iterable[object]) -> list[Row]:
+    """Return the rows of a query with ``{}`` for many values. No statement takes more than MAX_VALUES of them."""
+    rows: list[Row] = []
+    left = list(values)
+    for start in range(0, len(left), MAX_VALUES):
+        part = left[start : start + MAX_VALUES]
+        rows += db.execute(sql.format(", ".join("?" * len(part))), part).fetchall()
+    return rows
 
 
 def bump_revision(db: Connection, person: int) -> None:
@@ -180,7 +207,8 @@ def append_audit_of_many(db: Connection, caller: Caller, action: str, pictures: 
     """Add a line for each person. ``pictures``: their number by the keys of the people. Raise as ``append_audit``."""
     if pictures:
         _check_outbox(db, caller)
-        lines = [make_row(caller, action, person=person_uid(db, each), pictures=n) for each, n in pictures.items()]
+        uids: dict[int, str] = dict(select_of_many(db, "SELECT id, uid FROM people WHERE id IN ({})", pictures))
+        lines = [make_row(caller, action, person=uids[each], pictures=n) for each, n in pictures.items()]
         db.executemany(_ADD_LINE, lines)
 
 

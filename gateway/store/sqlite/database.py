@@ -109,11 +109,11 @@ class Database:
         with self._lock:
             return self._depth > 0
 
-    def scrub(self) -> None:
-        """Remove all deleted data from the file and its log. Call it at the end of a transaction.
+    def note_many_rows(self) -> None:
+        """Do nothing: the queries are written so that SQLite needs no figures of its tables."""
 
-        Another process that is reading may delay the removal from the log.
-        """
+    def scrub(self) -> None:
+        """Remove all deleted data from the file, and from its log when no other process reads it any more."""
         with self._lock, suppress(sqlite3.OperationalError):
             self._scrub_pending = self._depth > 0
             if not self._scrub_pending:

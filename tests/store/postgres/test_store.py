@@ -9,10 +9,12 @@ import psycopg
 import pytest
 
 from gateway.errors import StartError, Unsupported
+from gateway.model import Person
 from gateway.model.caller import REST_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.postgres.store import PostgresStore
-from gateway.store.records import StoredFace
+from gateway.store.records import ExportedPerson, StoredFace
+from gateway.store.relational.archive import MANY_PEOPLE
 from tests.examples import descriptor
 from tests.people.environment import KEY, OTHER_KEY
 from tests.store.conftest import OpenStore
@@ -148,3 +150,15 @@ def test_damaged_id_of_a_person_is_refused(open_postgres: OpenStore, empty_postg
         db.execute("UPDATE people SET slug = 'no id!'")
     with pytest.raises(StartError, match=r"the id of a person in it is damaged.*restore a dump"):
         PostgresStore(empty_postgres_url, Cipher(None))
+
+
+def test_large_import_tells_the_database_about_its_size(open_postgres: OpenStore, empty_postgres_url: str) -> None:
+    """Without that, PostgreSQL reads all pictures for each change that another replica follows."""
+    many = [ExportedPerson(Person("", f"Name {n}"), [picture(f"p{n}")], [1.0]) for n in range(MANY_PEOPLE)]
+    with open_postgres() as store:
+        store.archive.import_people(many, REST_CALLER)
+    counted = rows(
+        empty_postgres_url,
+        "SELECT reltuples FROM pg_class WHERE oid IN ('people'::regclass, 'pictures'::regclass)",
+    )
+    assert counted == [(MANY_PEOPLE,)] * 2
