@@ -176,7 +176,7 @@ def test_camera_is_taken_when_a_busy_store_answers_again(tmp_path: Path, monkeyp
         with pytest.raises(Busy):
             CameraMoves(*parts, lambda: False).move({"porch"}, set())
         CameraMoves(*parts, lambda: True).move({"porch"}, set())
-        assert live.owned.names == {"porch"}
+        assert live.owned.names == frozenset({"porch"})
         assert not failures
     finally:
         harness.stop()
