@@ -71,11 +71,11 @@ class ReplicaParts:
 
     def may_name_people(self) -> bool:
         """Return whether this replica may name people now."""
-        return self.membership.holds_lease()
+        return self.membership.may_name_people()
 
     def use_people(self, people: PeopleServices) -> None:
         """Make the place of all answers that may name people."""
-        self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_lease)
+        self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_may_name_people)
 
     def hold_until_written(self, submit: Submit) -> Submit:
         """Return ``submit`` for the threads of REST."""
@@ -109,7 +109,7 @@ class ReplicaParts:
         self._switches = None if live is None else SwitchFollower(parts.switches, live)
         self._moves = None
         if live is not None:
-            self._moves = CameraMoves(live, live.state, self.owned, people.sightings, self.membership.holds_lease)
+            self._moves = CameraMoves(live, live.state, self.owned, people.sightings, self.membership.has_lease)
         self.membership.listen(on_leader=self._lead, on_cameras=self._move)
 
     def prepare(self) -> None:

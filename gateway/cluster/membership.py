@@ -32,8 +32,8 @@ class MembershipSettings:
 class Membership:
     """The place of this gateway, a replica, among the replicas of its cluster.
 
-    Listeners and ``follow`` are given before the start. Properties and ``holds_lease`` need no database, so that they
-    can be read before each answer and each publish.
+    Listeners and ``follow`` are given before the start. Properties and questions such as ``may_name_people`` need no
+    database: they can be asked before each answer and each publish.
     """
 
     def __init__(
@@ -93,18 +93,22 @@ class Membership:
             part.stop()
         self._confirmation.close()
 
-    def holds_lease(self) -> bool:
+    def may_name_people(self) -> bool:
         """Return whether this replica may name people now: it has a lease, or ``cluster.offline_names_s`` lasts."""
-        return self._standing.has_names_left()
+        return self._standing.may_name_people()
+
+    def has_lease(self) -> bool:
+        """Return whether this replica may act as an owner of cameras or as the leader now."""
+        return self._standing.has_lease()
 
     @property
     def admission(self) -> int | None:
         """The number of the present time in which this replica may name people. None if it may not."""
         return self._standing.admission
 
-    def check_lease(self) -> None:
+    def check_may_name_people(self) -> None:
         """Raise Busy if this replica may name nobody now."""
-        if not self.holds_lease():
+        if not self.may_name_people():
             raise Busy("this replica does not reach the database of its cluster: repeat the request", 1)
 
     @property
@@ -127,11 +131,6 @@ class Membership:
         return self._standing.holdings()
 
     @property
-    def lease_left_s(self) -> float:
-        """Seconds until the lease of this replica ends, 0 without a lease."""
-        return self._standing.lease_left_s()
-
-    @property
     def problem(self) -> str | None:
         """The reason why the lease is not renewed, None if it is."""
         return self._lease.problem
@@ -148,7 +147,7 @@ class Membership:
         """Return the state of the cluster of that name, as this replica sees it."""
         held = self.holdings()
         return ClusterHealth(
-            name, self.replica, self.holds_lease(), held.leads_since is not None, len(held.cameras), self.view()
+            name, self.replica, self.may_name_people(), held.leads_since is not None, len(held.cameras), self.view()
         )
 
     @property

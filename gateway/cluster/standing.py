@@ -63,22 +63,18 @@ class Standing:
         """True if the replica may own cameras and lead: it follows the people, and does not stop."""
         return self._is_admitted and not self._is_closing
 
-    def has_names_left(self) -> bool:
+    def may_name_people(self) -> bool:
         """Return whether the replica may name people now."""
         return self._is_admitted and boot_time() < self._names_until
 
     @property
     def admission(self) -> int | None:
         """The number of the present time in which the replica may name people. None if it may not."""
-        return self._admissions if self.has_names_left() else None
+        return self._admissions if self.may_name_people() else None
 
     def has_lease(self) -> bool:
         """Return whether the replica may act as an owner or a leader now."""
         return self._is_admitted and boot_time() < self._lease_until
-
-    def lease_left_s(self) -> float:
-        """Return the seconds until the lease ends, 0 without a lease."""
-        return max(0.0, self._lease_until - boot_time()) if self._is_admitted else 0.0
 
     def next_end_s(self) -> float:
         """Return the seconds until the lease or the time to name people ends; infinity without both."""

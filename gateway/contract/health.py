@@ -190,7 +190,7 @@ def _write_cluster(cluster: ClusterHealth) -> ClusterDocument:
     return ClusterDocument(
         name=cluster.name,
         replica=cluster.replica,
-        lease="held" if cluster.has_lease else "missing",
+        lease="held" if cluster.may_name_people else "missing",
         leader=view.live_leader,
         cameras=len(view.cameras),
         without_owner=len(view.cameras_without_owner),

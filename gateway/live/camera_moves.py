@@ -27,7 +27,7 @@ RETRY_S = 0.25
 class CameraMoves:
     """The cameras that this replica gains and loses. One thread calls ``move``.
 
-    ``holds_lease``: returns whether this replica may still write what it knows of its cameras.
+    ``has_lease``: returns whether this replica may act as an owner of cameras. Naming people may be allowed for longer.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class CameraMoves:
         state: LiveState,
         owned: OwnedCameras,
         store: Sightings,
-        holds_lease: Callable[[], bool],
+        has_lease: Callable[[], bool],
         clock: Callable[[], Moment] = current_moment,
     ) -> None:
         self._live = live
         self._state = state
         self._owned = owned
         self._store = store
-        self._holds_lease = holds_lease
+        self._has_lease = has_lease
         self._clock = clock
 
     def move(self, gained: Set[str], lost: Set[str]) -> None:
@@ -61,7 +61,7 @@ class CameraMoves:
         self._owned.remove(names)
         self._live.forget_frames(names)
         # Without a lease another replica may have written newer records already.
-        write = self._holds_lease()
+        write = self._has_lease()
         written = self._live.call(lambda: self._state.release_cameras(names, write=write))
         # Nobody waits for them then, and this replica names nobody until it has left the cameras.
         if not write:
@@ -77,7 +77,7 @@ class CameraMoves:
             try:
                 return History(self._store)
             except Busy:
-                if not self._holds_lease():
+                if not self._has_lease():
                     raise
                 time.sleep(RETRY_S)
 

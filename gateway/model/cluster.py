@@ -42,13 +42,13 @@ class OwnedCamera:
 class ClusterHealth:
     """The state of the cluster ``name`` as this ``replica`` sees it.
 
-    ``has_lease``: the replica may name people now. ``leads``: it is the leader. ``owned``: the number of its cameras.
-    ``view``: as of the last renewal of its lease.
+    ``may_name_people``: the replica may name people now. ``leads``: it is the leader. ``owned``: the number of its
+    cameras. ``view``: as of the last renewal of its lease.
     """
 
     name: str
     replica: str
-    has_lease: bool
+    may_name_people: bool
     leads: bool
     owned: int
     view: ClusterView

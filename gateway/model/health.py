@@ -109,5 +109,5 @@ class Health:
     def ready(self) -> bool:
         """True if the gateway can answer requests now."""
         mqtt = self.mqtt.connected and self.mqtt.loopback
-        lease = self.cluster is None or self.cluster.has_lease
+        lease = self.cluster is None or self.cluster.may_name_people
         return self.live and mqtt and self.workers_ready > 0 and self.store and self.known_faces.finished and lease

@@ -28,13 +28,13 @@ RETRY_AFTER_S = 1
 class NamedAnswers:
     """The answers that are made and not handed over yet. Safe to use from any thread.
 
-    ``count_removals``: returns a number that grows when people were removed. ``check_lease``: raises Busy if this
-    replica must not name people now.
+    ``count_removals``: returns a number that grows when people were removed. ``check_may_name_people``: raises Busy
+    if this replica must not name people now.
     """
 
-    def __init__(self, count_removals: Callable[[], int], check_lease: Callable[[], None]) -> None:
+    def __init__(self, count_removals: Callable[[], int], check_may_name_people: Callable[[], None]) -> None:
         self.count_removals = count_removals
-        self.check_lease = check_lease
+        self.check_may_name_people = check_may_name_people
         self._changed = threading.Condition()
         self._generation = 0
         # The number of answers that are handed over, by the generation in which they were taken.
@@ -86,7 +86,7 @@ class ExpectedAnswer:
             if not self._is_over:
                 self._generation = self._answers.take()
         # After the answer was noted: a removal in between would not wait for it.
-        self._answers.check_lease()
+        self._answers.check_may_name_people()
         if self._answers.count_removals() != self._removals:
             raise Busy("people were removed while this request was answered: send it again", RETRY_AFTER_S)
         return answer

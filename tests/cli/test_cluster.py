@@ -81,7 +81,7 @@ def test_command_that_erases_a_person_waits_for_all_replicas(
     with closing(open_store(postgres_url, Cipher(None), PeopleLimits())) as store:
         enrol(store, "Ada Lovelace")
     (a,) = cluster.start("a")
-    wait_for(lambda: a.membership.holds_lease() and a.followed > 0)
+    wait_for(lambda: a.membership.may_name_people() and a.followed > 0)
     before = a.followed
     a.may_follow.clear()
     config = ["--config", str(tmp_path / "gateway.yaml")]

@@ -21,7 +21,7 @@ def cluster(postgres_url: str) -> Iterator[Cluster]:
 
 def started(cluster: Cluster, *names: str) -> list[Replica]:
     replicas = cluster.start(*names)
-    wait_for(lambda: all(each.membership.holds_lease() for each in replicas))
+    wait_for(lambda: all(each.membership.may_name_people() for each in replicas))
     return replicas
 
 
@@ -71,14 +71,14 @@ def test_replica_that_does_not_follow_loses_its_lease_before_the_answer(cluster:
     a, b = started(cluster, "a", "b")
     b.may_follow.clear()
     cluster.change_people()
-    waiting = Waiting(a.membership.confirm_everywhere, b.membership.holds_lease)
+    waiting = Waiting(a.membership.confirm_everywhere, b.membership.may_name_people)
     waiting.join()
     assert waiting.error is None
     assert waiting.seen is False
-    assert a.membership.holds_lease()
+    assert a.membership.may_name_people()
     assert "does not follow" in (b.membership.problem or "")
     b.may_follow.set()
-    wait_for(b.membership.holds_lease)
+    wait_for(b.membership.may_name_people)
     assert b.followed == 1
 
 
@@ -88,13 +88,13 @@ def test_replica_without_the_database_names_nobody_after_the_answer(postgres_url
         a, b = started(cluster, "a", "b")
         getattr(b.proxy, fault)()
         cluster.change_people()
-        waiting = Waiting(a.membership.confirm_everywhere, b.membership.holds_lease)
+        waiting = Waiting(a.membership.confirm_everywhere, b.membership.may_name_people)
         waiting.join()
         assert waiting.error is None
         assert waiting.seen is False
         assert b.followed == 0
         b.proxy.mend()
-        wait_for(b.membership.holds_lease)
+        wait_for(b.membership.may_name_people)
         assert b.followed == 1
 
 
@@ -104,14 +104,14 @@ def test_replica_that_starts_during_a_change_follows_it_before_it_names_anybody(
     held: list[int] = []
 
     def look() -> None:
-        wait_for(b.membership.holds_lease)
+        wait_for(b.membership.may_name_people)
         held.append(b.followed)
 
     looking = threading.Thread(target=look)
     looking.start()
     cluster.change_people()
     a.membership.confirm_everywhere()
-    after = b.followed if b.membership.holds_lease() else 1
+    after = b.followed if b.membership.may_name_people() else 1
     looking.join()
     assert after == 1
 

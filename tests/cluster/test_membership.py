@@ -82,7 +82,7 @@ def test_stopped_replica_frees_everything_immediately(patient_cluster: Cluster) 
     wait_for(lambda: patient_cluster.leaders() == [other], NO_END_S / 2)
     assert patient_cluster.replicas[other].membership.epoch == 2
     assert stopped.told[-1][1:] == ("leader", "False") or stopped.told[-1][1] == "lost"
-    assert not stopped.membership.holds_lease()
+    assert not stopped.membership.may_name_people()
 
 
 def test_replica_that_hands_over_keeps_its_lease(patient_cluster: Cluster) -> None:
@@ -92,7 +92,7 @@ def test_replica_that_hands_over_keeps_its_lease(patient_cluster: Cluster) -> No
     a.membership.hand_over()
     wait_for(lambda: patient_cluster.owners() == dict.fromkeys(CAMERAS, "b"))
     wait_for(lambda: patient_cluster.leaders() == ["b"])
-    assert a.membership.holds_lease()
+    assert a.membership.may_name_people()
 
 
 def test_cameras_of_a_dead_replica_move_within_the_lease_and_a_second(cluster: Cluster) -> None:
@@ -117,26 +117,26 @@ def test_replica_without_the_database_stops_before_others_take_over(cluster: Clu
     a.membership.add_cameras(CAMERAS)
     wait_for(lambda: cluster.owners() == favourites("a", "b"))
     getattr(a.proxy, fault)()
-    wait_for(lambda: not a.membership.holds_lease())
+    wait_for(lambda: not a.membership.may_name_people())
     assert not a.membership.owned
     assert not a.membership.is_leader
     with pytest.raises(Busy, match="does not reach the database"):
-        a.membership.check_lease()
+        a.membership.check_may_name_people()
     wait_for(lambda: b.membership.owned == set(CAMERAS))
     wait_for(lambda: b.membership.is_leader)
     wait_for(lambda: not a.known_cameras())
     a.proxy.mend()
     wait_for(lambda: cluster.owners() == favourites("a", "b"))
-    a.membership.check_lease()
+    a.membership.check_may_name_people()
 
 
 def test_connections_that_died_are_replaced(cluster: Cluster) -> None:
     a, b = cluster.start("a", "b")
-    wait_for(lambda: a.membership.holds_lease() and b.membership.holds_lease())
+    wait_for(lambda: a.membership.may_name_people() and b.membership.may_name_people())
     a.proxy.half_open()
     cluster.change_people()
     b.membership.confirm_everywhere()
-    wait_for(lambda: a.membership.holds_lease() and a.followed == 1)
+    wait_for(lambda: a.membership.may_name_people() and a.followed == 1)
     cluster.change_people()
     a.membership.confirm_everywhere()
     assert a.followed == b.followed == 2
@@ -149,18 +149,19 @@ def test_names_last_as_long_as_configured_without_the_database(postgres_url: str
         wait_for(lambda: a.membership.owned == set(CAMERAS))
         a.proxy.cut()
         wait_for(lambda: not a.membership.owned)
-        a.membership.check_lease()
+        assert not a.membership.has_lease()
+        a.membership.check_may_name_people()
 
 
 def test_second_process_with_the_same_id_gets_no_lease(cluster: Cluster) -> None:
     (first,) = cluster.start("a")
-    wait_for(first.membership.holds_lease)
+    wait_for(first.membership.may_name_people)
     (second,) = cluster.start("a")
     wait_for(lambda: second.membership.problem is not None)
     assert "another process" in (second.membership.problem or "")
-    assert not second.membership.holds_lease()
+    assert not second.membership.may_name_people()
     first.membership.stop()
-    wait_for(second.membership.holds_lease)
+    wait_for(second.membership.may_name_people)
 
 
 def test_replicas_survive_the_death_of_the_database(cluster: Cluster, postgres_server: PostgresServer) -> None:
@@ -190,28 +191,28 @@ def test_replica_is_admitted_again_only_after_its_listeners_know_of_the_end(clus
     wait_for(lambda: replica.known_cameras() == set(CAMERAS))
     replica.may_lose.clear()
     replica.proxy.cut()
-    wait_for(lambda: not replica.membership.holds_lease())
+    wait_for(lambda: not replica.membership.may_name_people())
     cluster.change_people()
     replica.proxy.mend()
     # The database has a new lease of the replica, which follows the change. Its listeners still have what they queued.
     wait_for(lambda: replica.followed == 1 and replica.membership.problem is None)
     followed_again = replica.follows + 2
     wait_for(lambda: replica.follows >= followed_again)
-    assert not replica.membership.holds_lease()
+    assert not replica.membership.may_name_people()
     assert not replica.membership.owned
     replica.may_lose.set()
-    wait_for(replica.membership.holds_lease)
+    wait_for(replica.membership.may_name_people)
     wait_for(lambda: replica.known_cameras() == set(CAMERAS))
     assert {each for _, what, each in replica.told if what == "lost"} == set(CAMERAS)
 
 
 def test_replica_without_cameras_is_admitted_again(cluster: Cluster) -> None:
     (replica,) = cluster.start("a")
-    wait_for(replica.membership.holds_lease)
+    wait_for(replica.membership.may_name_people)
     first = replica.membership.admission
     for _ in range(3):
         replica.proxy.cut()
-        wait_for(lambda: not replica.membership.holds_lease())
+        wait_for(lambda: not replica.membership.may_name_people())
         replica.proxy.mend()
-        wait_for(replica.membership.holds_lease)
+        wait_for(replica.membership.may_name_people)
     assert (first, replica.membership.admission) == (1, 4)

@@ -30,10 +30,10 @@ def test_nothing_is_held_before_the_people_are_followed() -> None:
     began_before = boot_time()
     standing.apply_renewal(view(OwnedCamera("cam1", "me", 1)), boot_time())
     assert not standing.note_followed(began_before)
-    assert not standing.has_names_left()
+    assert not standing.may_name_people()
     assert standing.holdings() == NOTHING
     assert standing.note_followed(boot_time())
-    assert standing.has_names_left()
+    assert standing.may_name_people()
     assert standing.holdings() == Holdings({"cam1": 1}, None, 1)
 
 
@@ -52,13 +52,13 @@ def test_lease_ends_by_itself() -> None:
     standing = joined(lease_s=0.3)
     wait_for(lambda: not standing.has_lease())
     assert standing.holdings() == NOTHING
-    assert not standing.has_names_left()
+    assert not standing.may_name_people()
 
 
 def test_names_may_last_longer_than_the_lease() -> None:
     standing = joined(lease_s=0.3, names_s=300)
     wait_for(lambda: not standing.has_lease())
-    assert standing.has_names_left()
+    assert standing.may_name_people()
     assert standing.holdings() == Holdings(admission=1)
     standing.apply_renewal(view(), boot_time())
     assert standing.has_lease()
@@ -66,7 +66,7 @@ def test_names_may_last_longer_than_the_lease() -> None:
 
 def test_replica_whose_lease_ended_follows_the_people_before_it_holds_one_again() -> None:
     standing = joined(lease_s=0.3)
-    wait_for(lambda: not standing.has_names_left())
+    wait_for(lambda: not standing.may_name_people())
     assert standing.note_dropped()
     followed = boot_time()
     standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() + LEASE_S)
@@ -79,7 +79,7 @@ def test_replica_whose_lease_ended_follows_the_people_before_it_holds_one_again(
 def test_replica_whose_lease_ended_drops_what_it_queued_before_it_follows_the_people() -> None:
     standing = joined(lease_s=0.3)
     assert not standing.note_dropped()
-    wait_for(lambda: not standing.has_names_left())
+    wait_for(lambda: not standing.may_name_people())
     standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() + LEASE_S)
     followed = boot_time()
     assert not standing.note_followed(followed)
@@ -116,7 +116,7 @@ def test_replica_that_gives_everything_up_gets_nothing_again() -> None:
     standing.add_cameras({"cam3": 1})
     standing.set_leader(9)
     assert standing.holdings() == Holdings(admission=1)
-    assert standing.has_names_left()
+    assert standing.may_name_people()
 
 
 def test_camera_that_another_replica_owned_meanwhile_is_lost_and_gained() -> None:

@@ -74,26 +74,32 @@ def test_health_is_not_ready_while_known_faces_are_imported() -> None:
     assert not Health(mqtt, 1, 1, workers_maintained=True, store=True, known_faces=ImportProgress(1, 2)).ready
 
 
-def cluster_health(*, has_lease: bool) -> ClusterHealth:
+def cluster_health(*, may_name_people: bool) -> ClusterHealth:
     replicas = (
         Replica("a", "http://10.0.0.5:5001", "1", 7, serving=True, lease_left_s=2.5, names_left_s=2.5),
         Replica("b", None, "1", 6, serving=True, lease_left_s=-4, names_left_s=-4),
     )
     cameras = OwnedCamera("attic", "b", 3), OwnedCamera("hall", "a", 1), OwnedCamera("porch", None, 0)
-    return ClusterHealth("site", "a", has_lease, True, 1, ClusterView(7, replicas, "b", 2, cameras))
+    return ClusterHealth("site", "a", may_name_people, True, 1, ClusterView(7, replicas, "b", 2, cameras))
 
 
-@pytest.mark.parametrize("has_lease", [True, False])
-def test_replica_is_ready_only_with_a_lease(has_lease: bool) -> None:
+@pytest.mark.parametrize("may_name_people", [True, False])
+def test_replica_is_ready_only_with_a_lease(may_name_people: bool) -> None:
     progress = ImportProgress(finished=True)
     health = Health(
-        MqttHealth(True, True, True), 1, 1, True, True, progress, cluster=cluster_health(has_lease=has_lease)
+        MqttHealth(True, True, True),
+        1,
+        1,
+        True,
+        True,
+        progress,
+        cluster=cluster_health(may_name_people=may_name_people),
     )
-    assert health.ready == has_lease
+    assert health.ready == may_name_people
     assert write_health(health).document()["cluster"] == {
         "name": "site",
         "replica": "a",
-        "lease": "held" if has_lease else "missing",
+        "lease": "held" if may_name_people else "missing",
         # The lease of the last leader has ended.
         "leader": None,
         "cameras": 3,

@@ -198,7 +198,7 @@ def test_event_stream_of_a_replica_without_a_lease_names_nobody(
         refresh()
 
     monkeypatch.setattr(replica.gateway.people.updater, "refresh", wait_and_refresh)
-    wait_for(lambda: not replica.place.membership.holds_lease())
+    wait_for(lambda: not replica.place.membership.may_name_people())
     try:
         assert "barack_obama" not in read_stream(replica)
     finally:

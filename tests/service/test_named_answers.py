@@ -23,9 +23,9 @@ class Place:
     def __init__(self) -> None:
         self.removals = 0
         self.has_lease = True
-        self.answers = NamedAnswers(lambda: self.removals, self.check_lease)
+        self.answers = NamedAnswers(lambda: self.removals, self.check_may_name_people)
 
-    def check_lease(self) -> None:
+    def check_may_name_people(self) -> None:
         if not self.has_lease:
             raise Busy("the lease of this replica has ended", 1)
 

@@ -74,7 +74,7 @@ class ReplicaConnections:
             on_up=self._start_frames,
             on_message=partial(router.dispatch, "frames"),
             on_tick=self._tick_frames,
-            on_down=self._has_no_lease,
+            on_down=self._may_name_nobody,
         )
         self._frames_watchdog = Watchdog(self.frames.ledger, settings.answer_s, self.frames.reconnect, parts.on_fatal)
         connection = partial(RequestConnection, reconnector, router=router, answer_s=settings.answer_s)
@@ -83,7 +83,7 @@ class ReplicaConnections:
             make_spec=self._requests_spec,
             upkeep=self._upkeep,
             on_tick=self._tick_requests,
-            explains_end=self._has_no_lease,
+            explains_end=self._may_name_nobody,
         ).reconnector
         self.leader = connection(
             make_spec=self._leader_spec,
@@ -154,7 +154,7 @@ class ReplicaConnections:
         self.requests.stop(self._upkeep.will)
 
     def _frames_spec(self) -> ConnectionSpec:
-        self._require_lease()
+        self._require_naming()
         return self.specs.frames()
 
     def _start_frames(self, session: Session) -> None:
@@ -169,7 +169,7 @@ class ReplicaConnections:
 
     def _requests_spec(self) -> ConnectionSpec:
         """Return the spec, after a search for a gateway alone. Raises AnotherGateway and NotYet."""
-        self._require_lease()
+        self._require_naming()
         session = self.frames.session
         if session is None or not session.connected or not session.broker_limits.shares:
             raise NotYet
@@ -227,15 +227,15 @@ class ReplicaConnections:
         connection.reconnect()
         return True
 
-    def _require_lease(self) -> None:
-        if not self._place.holds_lease():
+    def _require_naming(self) -> None:
+        if not self._place.may_name_people():
             raise NotYet
 
-    def _has_no_lease(self) -> bool:
-        return not self._place.holds_lease()
+    def _may_name_nobody(self) -> bool:
+        return not self._place.may_name_people()
 
     def _leads(self) -> bool:
-        return self._may_connect_as_leader and self._place.is_leader and self._place.holds_lease()
+        return self._may_connect_as_leader and self._place.is_leader
 
     def _may_lead(self) -> bool:
-        return self._leads() or (self._has_last_words and self._place.holds_lease())
+        return self._leads() or (self._has_last_words and self._place.has_lease())

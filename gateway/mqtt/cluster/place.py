@@ -27,8 +27,11 @@ class Place(Protocol):
     def admission(self) -> int | None:
         """The number of the present time in which this replica may name people. None if it may not."""
 
-    def holds_lease(self) -> bool:
+    def may_name_people(self) -> bool:
         """Return whether this replica may name people now."""
+
+    def has_lease(self) -> bool:
+        """Return whether this replica may act as an owner of cameras or as the leader now."""
 
     def add_cameras(self, names: Iterable[str]) -> None:
         """Add cameras to the cluster, unless it knows them."""

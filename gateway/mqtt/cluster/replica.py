@@ -136,7 +136,7 @@ class Replica:
         """Take no more frames of cameras. While the lease lasts, let the broker have all that was announced of them."""
         self.connections.subscribe()
         announcer = self._parts.announcements.announcer
-        if self._place.holds_lease():
+        if self._place.has_lease():
             if not self._has_successor():
                 announcer.announce_absence()
             self._wait_until(lambda: all(map(announcer.is_confirmed, cameras)))
@@ -159,7 +159,7 @@ class Replica:
 
     def stop_leading(self) -> None:
         """Take no more commands, and forget what only the leader announces."""
-        if self._place.holds_lease() and not self._has_successor():
+        if self._place.has_lease() and not self._has_successor():
             self._say_goodbye()
         self.connections.stop_leading()
         self._parts.announcements.announcer.release_people()

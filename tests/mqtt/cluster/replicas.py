@@ -44,7 +44,7 @@ class Replica:
     ``may_lose``: while it is not set, the other parts of the gateway have not left its lost cameras yet.
     """
 
-    def __init__(self, name: str, folder: Path, broker: Broker, url: str) -> None:
+    def __init__(self, name: str, folder: Path, broker: Broker, url: str, names_s: float = LEASE_S) -> None:
         self.name = name
         self.answered: list[str] = []
         self.frames: list[str] = []
@@ -73,7 +73,7 @@ class Replica:
         self.membership = Membership(
             instance,
             lambda: PostgresCoordination(url, LEASE_S),
-            MembershipSettings(LEASE_S, LEASE_S, f"http://{name}"),
+            MembershipSettings(LEASE_S, names_s, f"http://{name}"),
             self._own.read_revision,
         )
         self.announcements = Announcements(settings, (), ClusterMember(self.membership, self.notes))
@@ -108,7 +108,7 @@ class Replica:
 
     def start(self) -> Replica:
         self.membership.start()
-        wait_for(self.membership.holds_lease)
+        wait_for(self.membership.may_name_people)
         self._alive = True
         self.mqtt.start()
         return self
@@ -162,7 +162,8 @@ class Replicas(dict[str, Replica]):
 
     def __init__(self, folder: Path, broker: Broker, url: str) -> None:
         super().__init__()
-        self._make: Callable[[str], Replica] = lambda name: Replica(name, folder, broker, url)
+        self.names_s = LEASE_S
+        self._make: Callable[[str], Replica] = lambda name: Replica(name, folder, broker, url, self.names_s)
 
     def begin(self, name: str) -> Replica:
         """Start a replica, whose broker may not accept it."""

@@ -28,6 +28,9 @@ pytestmark = [
 
 PICTURE = frame("obama_1")
 
+NO_END_S = 600.0
+"""A time that no test takes."""
+
 LISTEN_S = 6.0
 """Time in which a replica with a lease would connect, and announce what it should not."""
 
@@ -186,7 +189,7 @@ def test_reply_that_was_computed_before_the_end_of_the_lease_is_not_published(
     session = replica.mqtt.connections.requests.session
     assert session is not None
     replica.store_proxy.cut()
-    wait_for(lambda: not replica.membership.holds_lease())
+    wait_for(lambda: not replica.membership.may_name_people())
     wait_for(lambda: not session.connected)
     replica.broker_proxy.mend()
     replica.store_proxy.mend()
@@ -215,7 +218,7 @@ def test_name_that_was_announced_before_the_end_of_the_lease_is_not_announced_af
     replica.may_lose.clear()
     for each in started:
         each.store_proxy.cut()
-    wait_for(lambda: not any(each.membership.holds_lease() for each in started))
+    wait_for(lambda: not any(each.membership.may_name_people() for each in started))
     wait_for(lambda: not replica.mqtt.connections.requests.connected)
     # Meanwhile somebody else erases the person.
     for each in started:
@@ -241,9 +244,9 @@ def test_session_of_an_earlier_lease_sends_nothing_more(replicas: Replicas, devi
     assert session.may_publish()
     first = replica.membership.admission
     replica.store_proxy.cut()
-    wait_for(lambda: not replica.membership.holds_lease())
+    wait_for(lambda: not replica.membership.may_name_people())
     replica.store_proxy.mend()
-    wait_for(replica.membership.holds_lease)
+    wait_for(replica.membership.may_name_people)
     assert replica.membership.admission != first
     assert not session.may_publish()
     wait_for(lambda: replica.mqtt.health.connected and replica.mqtt.loopback.fresh)
@@ -268,6 +271,25 @@ def test_person_who_is_removed_while_a_camera_is_left_is_withdrawn(replicas: Rep
 
     wait_for(lambda: "grace" not in shown())
     assert "bob" in shown()
+
+
+def test_replica_that_may_name_people_without_a_lease_announces_nothing_of_the_cameras_it_lost(
+    replicas: Replicas, broker: Broker
+) -> None:
+    replicas.names_s = NO_END_S
+    (replica,) = replicas.start("ada")
+    replica.membership.add_cameras(["porch"])
+    wait_for(lambda: "porch" in replica.membership.owned)
+    announcer = replica.announcements.announcer
+    announcer.announce_presence(Presence(camera="porch", people=(PresentPerson(Person("grace", "Grace"), 1.0),)))
+    wait_for(lambda: "grace" in json.dumps(retained(broker).get("facegate/porch/present")))
+    replica.store_proxy.cut()
+    wait_for(lambda: not replica.membership.has_lease())
+    # This document follows those of the camera.
+    wait_for(lambda: retained(broker)[f"facegate/bridge/replica/{replica.id}"]["cameras"] == [])
+    assert replica.membership.may_name_people()
+    # The next owner announces who is there now.
+    assert "grace" in json.dumps(retained(broker)["facegate/porch/present"])
 
 
 def test_stop_in_order_loses_no_request(replicas: Replicas, device: Client) -> None:
