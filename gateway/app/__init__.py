@@ -43,7 +43,7 @@ from gateway.rest.wiring import create_rest, needs_token
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.gateway_info import describe_gateway
-from gateway.service.live_notes import LiveNotes
+from gateway.service.live_notes import LiveNotes, find_notes
 from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import policy_of
 from gateway.service.request_metrics import RequestMetrics
@@ -83,6 +83,8 @@ class Gateway:
         place.use_people(self.people)
         rules = self.people.rules
         check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
+        # Before the switches and the sightings are read, which have the changes of these notes.
+        earlier = find_notes(self.people.store)
         switches = Switches(self.people.store.camera_switches, settings.mqtt.base if settings.live.enabled else None)
         self.unfollowed = UnfollowedCameras(switches)
         policy = policy_of(settings, switches.check)
@@ -125,7 +127,7 @@ class Gateway:
             place.owned,
         )
         self.live = build_live(settings, parts) if settings.live.enabled else None
-        notes = LiveNotes(self.people.store, self.people.sightings, self.live or self.unfollowed, place.owns)
+        notes = LiveNotes(self.people.store, self.people.sightings, self.live or self.unfollowed, place.owns, earlier)
         self._live_parts = (notes,) if self.live is None else (self.live, notes)
         cameras = place.cameras(self.live, self.people, switches)
         operations = self.people, vision, changes, reads, self.health, cameras, known_cameras

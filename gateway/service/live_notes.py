@@ -84,7 +84,8 @@ class LiveNotes:
     """The thread that applies the notes of commands to the cameras of this gateway.
 
     ``owns``: returns whether a camera is followed here. None for a single gateway, which deletes the notes that it
-    applies. A replica leaves them to the others until they are too old.
+    applies. A replica leaves them to the others until they are too old. ``earlier``: the names of the notes before this
+    replica read the store at its start: the store has these changes, and later ones.
     """
 
     def __init__(
@@ -93,10 +94,11 @@ class LiveNotes:
         sightings: Sightings,
         live: CameraChanges,
         owns: Callable[[str], bool] | None = None,
+        earlier: Collection[str] = (),
     ) -> None:
         self._store = store
         self._owns = owns
-        self._read: frozenset[str] = frozenset()
+        self._read = frozenset(earlier)
         self._sightings = sightings
         self._live = live
         self._unreadable = False
@@ -137,12 +139,19 @@ class LiveNotes:
         if camera is not None and not CAMERA_NAME.fullmatch(camera):
             raise ValueError("the name of a camera is invalid")
         if note["change"] == "switch":
-            self._live.set_enabled(camera, note["on"] is True)
+            if self._is_current(camera, on := note["on"] is True):
+                self._live.set_enabled(camera, on)
         elif note["change"] == "forget":
             self._live.forget_camera(str(camera))
         elif (record := self._sightings.find(note["sighting"])) is not None and self._follows(record.sighting.camera):
             event: CorrectionEvent = "not_them" if note["change"] == "not_them" else "confirmed"
             self._live.correct(record.sighting, event, None)
+
+    def _is_current(self, camera: str | None, on: bool) -> bool:
+        """Return whether a switch is as a note says. Another replica may have turned it since."""
+        if self._owns is None:
+            return True
+        return on == ((ALL_CAMERAS if camera is None else camera) not in self._store.camera_switches.read_disabled())
 
     def _follows(self, camera: str) -> bool:
         return self._owns is None or self._owns(camera)
@@ -157,6 +166,11 @@ class LiveNotes:
             self._unreadable = True
         else:
             self._unreadable = False
+
+
+def find_notes(store: Store) -> frozenset[str]:
+    """Return the names of the notes of commands. Raise GatewayError if the store fails."""
+    return frozenset(name for name, _ in store.notes.read_notes(NOTE_PREFIX))
 
 
 def _is_recent(name: str) -> bool:
