@@ -31,12 +31,14 @@ class PeopleFollower:
 
     def follow(self) -> int:
         """Follow all changes of people, and return the revision that nothing here contradicts any more. Raise Busy."""
+        # No step writes to the store, or needs a lock that is held while another thread writes. A change at another
+        # replica may take seconds, all other changes wait for it, and the lease ends if this takes too long.
         # Before the steps: a change that comes in between is followed the next time.
         revision = self._people.store.faces.revision()
         self._people.updater.refresh()
         if revision == self._followed:
             return revision
-        self._people.groups.follow()
+        self._people.groups.drop_deleted()
         if self._live is not None and self._live.is_running:
             self._follow_live(self._live)
         self._places.follow_people()

@@ -27,7 +27,8 @@ class FollowedChanges:
         self._changing: set[int] = set()
 
     def refresh(self) -> None:
-        """Let the searches of this process follow all changes of the store, by whatever process."""
+        """Let the searches of this process follow all changes of the store, by whatever process, and finish them."""
+        self._updater.finish_changes()
         self._updater.refresh()
 
     @contextmanager

@@ -35,15 +35,24 @@ class GalleryUpdater:
         self.removal_count = 0
         """Number that grows when people were removed, by any process. From then on nothing here names them."""
         self._has_removed = False
+        self.finish_changes()
         self.refresh()
 
-    def refresh(self) -> None:
-        """Apply all changes of the store to the gallery. Within ``Registry.apply_once`` this has no effect."""
-        # A change that is not committed yet may be rolled back.
+    def finish_changes(self) -> None:
+        """Write what changes have left for later, whichever process made them. This waits for all other changes."""
         if self._store.effects.is_in_change():
             return
         self._store.audit.flush()
         self._store.keys.destroy_erased()
+
+    def refresh(self) -> None:
+        """Apply all changes of the store to the gallery. Within ``Registry.apply_once`` this has no effect.
+
+        This only reads: the lease of a replica depends on it.
+        """
+        # A change that is not committed yet may be rolled back.
+        if self._store.effects.is_in_change():
+            return
         with self._refreshing:
             try:
                 while self._store.faces.revision() != self._revision:

@@ -25,7 +25,7 @@ WRITABLE_CHECK_INTERVAL_S = 10.0
 
 
 class StoreWatcher:
-    """Thread that refreshes the gallery, and checks that the store is writable."""
+    """Thread that refreshes the gallery, finishes changes, and checks that the store is writable."""
 
     def __init__(self, store: Store, updater: GalleryUpdater) -> None:
         self._store = store
@@ -49,6 +49,7 @@ class StoreWatcher:
     def _follow(self) -> None:
         try:
             self._updater.refresh()
+            self._updater.finish_changes()
         # A database on another machine may be away for hours.
         except Busy as error:
             self._report(str(error))

@@ -13,6 +13,7 @@ from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.group_comparison import GroupComparison, quality_score
 from gateway.people.group_rules import UnknownRules, damage_warnings
+from gateway.people.groups_in_memory import GroupsInMemory
 from gateway.store import protocols
 from gateway.store.records import MAX_FACES_PER_GROUP, StoredFace, UnknownGroup
 
@@ -28,7 +29,8 @@ NEW_VISIT_AFTER_S = 60.0
 class UnknownGroups:
     """Groups of unknown faces in memory and in the store, for any thread.
 
-    ``lock``: held while groups change. A thread that needs this lock and the store takes this lock first.
+    ``lock``: held while groups change. A thread that needs this lock and the store takes this lock first. So its holder
+    may wait for the store for long. Only ``drop_deleted`` changes the groups in memory without it.
     """
 
     def __init__(
@@ -47,8 +49,7 @@ class UnknownGroups:
         self._store = store
         self._comparison = GroupComparison(gallery, decision)
         self._rules = rules
-        self._groups: dict[int, UnknownGroup] = {}
-        self._face_added_at: dict[int, float] = {}
+        self._groups = GroupsInMemory()
         self._unsaved: set[int] = set()
         # The groups that the store had when they were last read.
         self._seen_ids: set[int] = set()
@@ -69,17 +70,17 @@ class UnknownGroups:
     @property
     def waiting(self) -> int:
         """The number of groups that wait for a name. Without the lock, which is held while the store is written."""
-        return sum(not group.ignored for group in list(self._groups.values()))
+        return sum(not group.ignored for group in self._groups.all.values())
 
     def list_groups(self) -> list[UnknownGroup]:
         """Return all groups, beginning with the group that was seen last."""
         with self.lock:
-            return sorted(self._groups.values(), key=lambda group: -group.last)
+            return sorted(self._groups.all.values(), key=lambda group: -group.last)
 
     def group(self, key: int) -> UnknownGroup:
         """Return the group with this id. Raises UnknownPerson."""
         with self.lock:
-            if (group := self._groups.get(key)) is None:
+            if (group := self._groups.all.get(key)) is None:
                 raise unknown_group_error(key)
             return group
 
@@ -97,18 +98,18 @@ class UnknownGroups:
                 self._store.delete([key])
                 return
             self._store.delete([self.group(key).id])
-            self._drop(key)
+            self._groups.drop(key)
 
     def is_ignored(self, key: int) -> bool:
         """Return whether a group exists and is ignored: nobody wants to be told about its person."""
         with self.lock:
-            return key in self._groups and self._groups[key].ignored
+            return (group := self._groups.all.get(key)) is not None and group.ignored
 
     def ignore(self, key: int) -> UnknownGroup:
         """Ignore a group. Raises UnknownPerson, and TooLarge if too many groups are ignored."""
         with self.lock:
             group = self.group(key)
-            self._rules.ignored.check(sum(each.ignored for each in self._groups.values() if each is not group))
+            self._rules.ignored.check(sum(each.ignored for each in self._groups.all.values() if each is not group))
             return self._set_ignored(group, True)
 
     def unignore(self, key: int) -> UnknownGroup:
@@ -123,10 +124,11 @@ class UnknownGroups:
             if group is other:
                 raise Conflict("a group cannot be joined with itself: give two different ids")
             self._check_stored(group, other)
-            self._groups[into] = self._store.join(group, other)
-            self._drop(key)
+            joined = self._store.join(group, other)
+            self._groups.put(joined)
+            self._groups.drop(key)
             self._revision = self._store.read_revision()
-            return self._groups[into]
+            return joined
 
     def forget_similar(self, slug: str) -> list[int]:
         """Delete the groups that may show a person who is removed, and all damaged groups. Return their ids."""
@@ -135,7 +137,7 @@ class UnknownGroups:
             damaged = sorted(self._store.damaged & self._store.read_ids())
             for key in damaged:
                 log.warning("the damaged unknown %d is deleted: a person is removed", key)
-            similar = self._comparison.find_similar(self._groups.values(), slug)
+            similar = self._comparison.find_similar(self._groups.all.values(), slug)
             for key in (*damaged, *similar):
                 self.forget(key)
             return [*damaged, *similar]
@@ -144,8 +146,10 @@ class UnknownGroups:
         """Read all groups from the store again. Unsaved sightings of the last seconds are lost."""
         with self.lock:
             self._revision, self._seen_ids = self._store.read_revision(), self._store.read_ids()
-            self._groups = {group.id: group for group in self._store.load()} if self.is_enabled else {}
+            self._groups.replace_all(self._store.load() if self.is_enabled else ())
             self._unsaved.clear()
+            # Another process may have deleted some since they were read, and another thread have dropped them.
+            self.drop_deleted()
 
     def follow(self) -> None:
         """Learn which groups other processes have changed. Groups that they have deleted are deleted here too."""
@@ -154,13 +158,18 @@ class UnknownGroups:
             if self._store.read_revision() != self._revision or stored - self._seen_ids:
                 self._save_sightings()
                 self.reload()
-            for key in self._groups.keys() - stored:
-                self._drop(key)
+            self._groups.drop(*self._groups.all.keys() - stored)
+
+    def drop_deleted(self) -> None:
+        """Forget the groups that other processes have deleted. This neither writes nor waits for ``lock``."""
+        # Before the store is read: a group that begins in between is not among them.
+        known = self._groups.all.keys()
+        self._groups.drop(*known - self._store.read_ids())
 
     def add_sighting(self, descriptor: Descriptor, camera: str, moment: float) -> UnknownGroup | None:
         """Count a face in the group that it belongs to, and return the group, or None if there is none."""
         with self.lock:
-            group = self._comparison.find_nearest(self._groups.values(), descriptor)
+            group = self._comparison.find_nearest(self._groups.all.values(), descriptor)
             if group is not None:
                 group.add_sighting(camera, moment, is_new_visit=moment > group.last + NEW_VISIT_AFTER_S)
                 self._unsaved.add(group.id)
@@ -168,7 +177,7 @@ class UnknownGroups:
 
     def wants_face(self, group: UnknownGroup, quality: Quality, moment: float) -> bool:
         """Return whether a group has room for a face of this quality, or has a much worse face to replace."""
-        if moment < self._face_added_at.get(group.id, 0) + MIN_FACE_INTERVAL_S:
+        if moment < self._groups.face_added_at(group.id) + MIN_FACE_INTERVAL_S:
             return False
         return len(group.faces) < MAX_FACES_PER_GROUP or quality_score(quality) > 1.2 * group.faces[-1][0]
 
@@ -185,22 +194,22 @@ class UnknownGroups:
             if group is None:
                 group = self._find_or_begin(stored, worth, camera, moment)
             # The group may have been forgotten meanwhile.
-            elif group.id in self._groups:
+            elif group.id in self._groups.all:
                 self._store.add_face(group, worth, stored)
-            self._face_added_at[group.id] = moment
+            self._groups.note_face(group.id, moment)
             return group
 
     def _find_or_begin(self, face: StoredFace, worth: float, camera: str, moment: float) -> UnknownGroup:
         """Begin a group with a face, unless another process has begun one for the same stranger."""
         with self._store.changing():
             self.follow()
-            if (found := self._comparison.find_nearest(self._groups.values(), face.descriptor)) is not None:
+            if (found := self._comparison.find_nearest(self._groups.all.values(), face.descriptor)) is not None:
                 found.add_sighting(camera, moment, is_new_visit=moment > found.last + NEW_VISIT_AFTER_S)
                 self._unsaved.add(found.id)
                 self._store.add_face(found, worth, face)
                 return found
             group = self._store.add_group(camera, moment, worth, face)
-        self._groups[group.id] = group
+        self._groups.put(group)
         self._seen_ids.add(group.id)
         return group
 
@@ -212,7 +221,7 @@ class UnknownGroups:
                 self._store.delete_damaged(self._rules.expired_before(), self._rules.expired_before(ignored=True))
             wanted = self._rules.choose_kept(self.list_groups())
             kept = self._comparison.find_unenrolled(wanted)
-            if removed := self._groups.keys() - kept:
+            if removed := self._groups.all.keys() - kept:
                 self._delete(removed)
             self._save_sightings()
 
@@ -220,11 +229,11 @@ class UnknownGroups:
         with self._store.changing():
             # Another process may have deleted some of them.
             self._store.delete(sorted(keys & self._store.read_ids()))
-        for key in list(keys):
-            self._drop(key)
+        self._groups.drop(*keys)
 
     def _save_sightings(self) -> None:
-        self._store.save_sightings([self._groups[key] for key in self._unsaved & self._groups.keys()])
+        groups = self._groups.all
+        self._store.save_sightings([groups[key] for key in self._unsaved & groups.keys()])
         self._unsaved.clear()
 
     def _set_ignored(self, group: UnknownGroup, ignored: bool) -> UnknownGroup:
@@ -239,9 +248,3 @@ class UnknownGroups:
         for group in groups:
             if group.id not in stored:
                 raise unknown_group_error(group.id)
-
-    def _drop(self, key: int) -> None:
-        """Remove a group, which the store does not have any more, from memory."""
-        del self._groups[key]
-        self._face_added_at.pop(key, None)
-        self._unsaved.discard(key)

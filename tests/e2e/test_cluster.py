@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 
@@ -17,10 +20,17 @@ from gateway.app import Gateway, running
 from gateway.app.replica import ReplicaParts
 from gateway.cli.operations import operations
 from gateway.config import Settings
+from gateway.model import FoundFace
+from gateway.model.caller import REST_CALLER
+from gateway.store.postgres.database import WRITE_LOCK
 from tests.conftest import settings
+from tests.examples import BOX, QUALITY, descriptor
 from tests.support import WAIT_S, Broker, Client, frame, wait_for
 
 BASE = "cluster"
+
+WRITERS = 20
+"""More threads that write at once than a replica has connections for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,3 +301,50 @@ def test_switch_that_one_replica_turns_holds_at_all(site: Site, client: Client) 
     assert owner is not None
     assert other.ask("PUT", "cameras/porch/enabled", json={"enabled": False}).status_code == 200
     wait_for(lambda: not owner.get("cameras/porch")["enabled"])
+
+
+def test_replica_follows_while_all_writers_wait_for_a_long_change(site: Site, postgres_url: str) -> None:
+    """Regression: the follower wrote too, and waited for threads that wrote. So a change of seconds ended leases."""
+    first, second = site.start("first"), site.start("second")
+    enrol(first, "Barack Obama", "obama_1")
+    people, joined = second.gateway.people, [each.place.membership.admission for each in site.started]
+    group = people.groups.add_face(
+        None, FoundFace(BOX, descriptor(9), quality=QUALITY, chips=b"chips"), QUALITY, "porch", time.time()
+    )
+    with ThreadPoolExecutor(WRITERS + 1) as pool, psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (WRITE_LOCK,))
+        try:
+            # This thread has the lock of the groups, and waits for the other change.
+            ignoring = pool.submit(people.groups.ignore, group.id)
+            wait_for(lambda: _count_waiting(other))
+            for number in range(WRITERS):
+                pool.submit(people.registry.rename, "barack_obama", f"Barack {number}", REST_CALLER)
+            # The other change is that of a replica that has died: its last lines wait, and a data key.
+            other.execute(
+                "INSERT INTO facegate.outbox (uid, at, door, action, person, pictures, detail)"
+                " VALUES ('line', 0, 'rest', 'rename', '', 0, '')"
+            )
+            other.execute("INSERT INTO facegate.erased_people (uid) VALUES ('somebody')")
+            other.execute("UPDATE facegate.meta SET value = (value::bigint + 1)::text WHERE key = 'revision'")
+            wait_for(lambda: not _count_behind(other))
+            assert not ignoring.done()
+            assert [each.place.membership.admission for each in site.started] == joined
+        finally:
+            other.execute("SELECT pg_advisory_unlock(%s)", (WRITE_LOCK,))
+
+
+def _count_waiting(db: psycopg.Connection[Any]) -> int:
+    """Return the number of connections that wait for a lock of the kind that all changes take."""
+    return _count(db, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+
+def _count_behind(db: psycopg.Connection[Any]) -> int:
+    """Return the number of replicas that have not confirmed the present people."""
+    present = _count(db, "SELECT value FROM facegate.meta WHERE key = 'revision'")
+    return _count(db, f"SELECT count(*) FROM facegate.cluster_replicas WHERE revision < {present}")  # noqa: S608
+
+
+def _count(db: psycopg.Connection[Any], query: Any) -> int:
+    row = db.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -207,7 +207,7 @@ def test_group_is_forgotten_on_request(tmp_path: Path, scene: CameraScene) -> No
     (group,) = scene.groups.list_groups()
     scene.groups.forget(group.id)
     assert (scene.groups.list_groups(), scene.stored.read_ids()) == ([], set())
-    assert scene.groups._face_added_at == {}
+    assert scene.groups._groups._face_added_at == {}
     assert files_with(tmp_path, SOMEBODY.tobytes()) == set()
     with pytest.raises(UnknownPerson):
         scene.groups.forget(group.id)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import psycopg
 from psycopg import RawCursor
+from psycopg.errors import LockNotAvailable
 
 from gateway.errors import GatewayError, StartError
 from gateway.store.postgres.address import Address, parse_address
@@ -72,6 +73,7 @@ class PostgresDatabase:
         self.limits = limits or TimeLimits()
         self._participant = participant
         self._connections = Connections(self.address, self.limits)
+        self._changing = threading.Lock()
         # The transaction of each thread that is within one, by the number of the thread.
         self._transactions: dict[int, PostgresConnection] = {}
         try:
@@ -115,7 +117,7 @@ class PostgresDatabase:
 
         The changes of all processes come one after the other. An inner transaction is a part of the outer one.
         """
-        with store_errors(self.address), self._nested(_BEGIN_CHANGE) as connection:
+        with store_errors(self.address), self._turn_to_change(), self._nested(_BEGIN_CHANGE) as connection:
             yield connection
 
     @contextmanager
@@ -170,6 +172,21 @@ class PostgresDatabase:
             f"The people store in PostgreSQL at {self.address.place} cannot be used ({reason}): restore a dump of the"
             " database (pg_restore)."
         )
+
+    @contextmanager
+    def _turn_to_change(self) -> Iterator[None]:
+        """Let the threads of this process change something one after the other. Raise psycopg.OperationalError."""
+        # Before a connection is taken: threads that wait for a long change elsewhere would take all of them, and nobody
+        # could read.
+        if self.in_transaction:
+            yield
+            return
+        if not self._changing.acquire(timeout=self.limits.lock):
+            raise LockNotAvailable(f"other changes of this process took longer than {self.limits.lock:g} s")
+        try:
+            yield
+        finally:
+            self._changing.release()
 
     @contextmanager
     def _nested(self, begin: str) -> Iterator[PostgresConnection]:

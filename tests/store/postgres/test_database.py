@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.errors import GatewayError
-from gateway.store.postgres.connections import MAX_CONNECTIONS
+from gateway.errors import Busy, GatewayError
+from gateway.store.postgres.connections import MAX_CONNECTIONS, TimeLimits
 from gateway.store.postgres.database import PostgresDatabase
 from gateway.store.relational.database import Connection, Database
 from tests.support import wait_for
@@ -192,3 +192,40 @@ def test_many_threads_share_a_few_connections(database: PostgresDatabase) -> Non
     assert database.is_writable()
     database.close()
     assert not database.is_writable()
+
+
+def test_threads_that_wait_for_a_change_elsewhere_leave_connections_for_readers(
+    database: PostgresDatabase, other: PostgresDatabase
+) -> None:
+    """Regression: each of them had a connection, and the replica could not follow the people any more."""
+    with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
+        with other.transaction() as db:
+            add_note(db, "n-0")
+
+            def change(number: int) -> None:
+                with database.transaction() as db:
+                    add_note(db, f"n-{number}")
+
+            changes = [pool.submit(change, number + 1) for number in range(MAX_CONNECTIONS)]
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            wait_for(lambda: other.row(waiting) != (0,))
+            assert notes(database) == []
+            assert not any(each.done() for each in changes)
+        for each in changes:
+            each.result()
+    assert len(notes(database)) == MAX_CONNECTIONS + 1
+
+
+def test_change_ends_with_busy_after_a_long_change_of_another_thread(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url, limits=TimeLimits(lock=0.2))
+
+    def change() -> None:
+        with database.transaction():
+            pass
+
+    with ThreadPoolExecutor(1) as pool, database.transaction():
+        error = pool.submit(change).exception()
+    assert isinstance(error, Busy)
+    assert "other changes of this process took longer than 0.2 s" in str(error)
+    change()
+    database.close()
