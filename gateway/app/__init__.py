@@ -149,7 +149,8 @@ class Gateway:
             lambda camera: self.live.note_alive(camera) if self.live is not None else None,
             name_news,
             self.metrics,
-            place.owned.owns,
+            place.owned,
+            place.add_camera,
         )
         self.mqtt = MqttInterface(
             settings=settings,

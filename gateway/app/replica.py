@@ -69,6 +69,10 @@ class ReplicaParts:
         """Return whether this replica follows a camera."""
         return self.owned.owns(camera)
 
+    def add_camera(self, camera: str) -> None:
+        """Let one of the replicas follow a camera."""
+        self.membership.add_cameras([camera])
+
     def may_name_people(self) -> bool:
         """Return whether this replica may name people now."""
         return self.membership.may_name_people()

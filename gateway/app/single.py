@@ -42,6 +42,9 @@ class SingleGateway:
         """Return the cameras for the operations."""
         return live
 
+    def add_camera(self, _camera: str) -> None:
+        """Do nothing: a single gateway follows every camera."""
+
     def hold_until_written(self, submit: Submit) -> Submit:
         """Return ``submit`` for the threads of REST."""
         return submit

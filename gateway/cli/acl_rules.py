@@ -78,10 +78,12 @@ class AclRules:
         """Return the rules for the gateway itself."""
         base, settings = self._base, self._settings
         read = [f"{base}/+/{kind}" for kind in ("frame", "request/#", "part/#", "enabled/set")]
+        inputs = [each.pattern for each in settings.inputs.topics]
+        read += [each.topic_filter for each in inputs]
         if (name := settings.cluster.name) is not None:
             # mosquitto checks only the topics of the messages, other brokers also the filter.
-            read.append(f"$share/{name}/{base}/+/request/#")
-        read += [each.pattern.topic_filter for each in settings.inputs.topics]
+            shared = [f"{base}/+/request/#", *(each.topic_filter for each in inputs if not each.names_one_camera)]
+            read += [f"$share/{name}/{each}" for each in shared]
         read += [f"{each.topic_prefix}/{kind}" for each in settings.frigate.values() for kind in ("events", "stats")]
         kinds = ("result", "response/#", "verdict/#", "event", "present", "snapshot", "state", "enabled/state")
         write = [f"{base}/+/{kind}" for kind in kinds]

@@ -77,9 +77,12 @@ class LeaseKeeper:
         self._wake.set()
 
     def add_cameras(self, names: Iterable[str]) -> None:
-        """Add cameras soon, if the cluster does not know them."""
+        """Add cameras soon, if the cluster does not know them, and has room for them."""
         with self._standing.changed:
-            new = set(names) - {each.name for each in self._standing.view.cameras}
+            known = {each.name for each in self._standing.view.cameras}
+            # Any client of the broker can name cameras: those that find no room must not keep the database busy.
+            room = max(self._most_cameras - len(known) - len(self._found), 0)
+            new = set(sorted(set(names) - known - self._found)[:room])
             self._found |= new
         if new:
             self.wake()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_TOPIC_LENGTH = 256
 
@@ -49,6 +50,26 @@ class TopicPattern:
         """The filter of MQTT that matches the topics of the pattern."""
         return "/".join("+" if _NAMED_LEVEL.fullmatch(level) else level for level in self._levels)
 
+    @property
+    def names_one_camera(self) -> bool:
+        """True if all topics of the pattern are of the same camera."""
+        return "{" not in self.camera
+
+    def filter_of(self, camera: str) -> str | None:
+        """Return a filter that matches the topics of a camera, or None if the pattern has no topics of it.
+
+        With several named levels the filter matches the topics of other cameras too: from ``{site}-{host}`` nobody can
+        tell where the name of the site ends.
+        """
+        found = re.fullmatch(_camera_expression(self.camera), camera)
+        if found is None:
+            return None
+        values = found.groupdict()
+        if len(values) > 1:
+            return self.topic_filter
+        levels = (values[named[1]] if (named := _NAMED_LEVEL.fullmatch(each)) else each for each in self._levels)
+        return "/".join(levels)
+
     def name_camera(self, topic: str) -> str:
         """Return the camera that a topic of the pattern names. It may have characters that no camera may have."""
         found = {
@@ -57,6 +78,22 @@ class TopicPattern:
             if (named := _NAMED_LEVEL.fullmatch(pattern))
         }
         return _NAMED_LEVEL.sub(lambda named: found.get(named[1], ""), self.camera)
+
+
+@lru_cache(maxsize=256)
+def _camera_expression(camera: str) -> str:
+    """Return the regular expression of the names that a camera such as ``esp_{host}`` stands for."""
+    expression, known = "", set[str]()
+    for number, part in enumerate(_NAMED_LEVEL.split(camera)):
+        # The names of levels are at the odd places, and the text between them at the even ones.
+        if number % 2 == 0:
+            expression += re.escape(part)
+        elif part in known:
+            expression += f"(?P={part})"
+        else:
+            known.add(part)
+            expression += f"(?P<{part}>.*)"
+    return expression
 
 
 def filters_overlap(one: str, other: str) -> bool:

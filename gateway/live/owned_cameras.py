@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 
 class OwnedCameras:
@@ -12,6 +12,11 @@ class OwnedCameras:
     def __init__(self, *, shared: bool = False) -> None:
         self._lock = threading.Lock()
         self._names: frozenset[str] | None = frozenset() if shared else None
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call the function after each time that there are more cameras. It must not wait."""
+        self._listeners.append(listener)
 
     @property
     def names(self) -> frozenset[str] | None:
@@ -27,6 +32,8 @@ class OwnedCameras:
         """Follow these cameras too."""
         with self._lock:
             self._names = None if self._names is None else self._names.union(cameras)
+        for listener in self._listeners:
+            listener()
 
     def remove(self, cameras: Collection[str]) -> None:
         """Follow these cameras no more."""

@@ -76,8 +76,9 @@ class Parts:
         documents = announcements.documents(BRIDGE)
         self.bridge_status = BridgeStatus(topics, documents, outbox, info, services.health, metrics)
         self._subscriptions = subscriptions
-        self._inputs = [each.pattern for each in settings.inputs.topics]
-        _check_overlaps(self._inputs, subscriptions)
+        self.inputs = [each.pattern for each in settings.inputs.topics]
+        """The patterns of the topics on which other firmware publishes pictures."""
+        _check_overlaps(self.inputs, subscriptions)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -113,11 +114,12 @@ class Parts:
             commands = SwitchCommands(topics, set_enabled, self.ignored, self.outbox)
             yield Route(connection, topics.switches, 1, commands.receive)
 
-    def foreign_routes(self, queries: Queries) -> Iterator[Route]:
-        """Give the routes of pictures and messages on the topics of other programs."""
-        for pattern in self._inputs:
-            handler = self.intake.handler(partial(self.reader.read_input, pattern), queries.ask)
-            yield Route("frames", pattern.topic_filter, 0, handler, "exclusive")
+    def input_handler(self, pattern: TopicPattern, queries: Queries) -> Handler:
+        """Return the handler of the pictures of other firmware."""
+        return self.intake.handler(partial(self.reader.read_input, pattern), queries.ask)
+
+    def foreign_routes(self) -> Iterator[Route]:
+        """Give the routes of the messages of other programs, which are no pictures."""
         for subscription in self._subscriptions:
             yield Route("frames", subscription.topic_filter, 0, _hand_over(subscription), "exclusive")
 

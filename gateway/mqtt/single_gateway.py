@@ -56,7 +56,9 @@ class SingleGateway:
         yield Route("frames", self._duplicates.loopback_filter, 0, self._watch)
         yield Route("frames", topics.state, 0, self._watch, "searching")
         yield Route("frames", topics.info, 0, self._watch, "searching")
-        yield from parts.foreign_routes(self.queries)
+        for pattern in parts.inputs:
+            yield Route("frames", pattern.topic_filter, 0, parts.input_handler(pattern, self.queries), "exclusive")
+        yield from parts.foreign_routes()
 
     def _watch(self, delivery: Delivery[Session]) -> None:
         self._duplicates.receive(delivery.received)

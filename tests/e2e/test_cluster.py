@@ -64,10 +64,10 @@ class Replica:
 
 
 class Site:
-    """The replicas that a test starts."""
+    """The replicas that a test starts. ``changes``: further sections of their settings."""
 
-    def __init__(self, folder: Path, broker: Broker, url: str) -> None:
-        self._folder, self._broker, self._url = folder, broker, url
+    def __init__(self, folder: Path, broker: Broker, url: str, **changes: Any) -> None:
+        self._folder, self._broker, self._url, self._changes = folder, broker, url, changes
         self.started: list[Replica] = []
         (folder / "nobody").mkdir()
 
@@ -80,6 +80,7 @@ class Site:
             mqtt={"base": BASE, "client_id": f"{BASE}-{name}"},
             people={"folder": self._folder / "nobody", "store": self._url},
             cluster={"name": "site", "lease_s": 2},
+            **self._changes,
         )
 
     def start(self, name: str) -> Replica:

@@ -43,6 +43,24 @@ def test_wrong_pattern_is_refused_with_the_reason(topic: str, camera: str, messa
 
 
 @pytest.mark.parametrize(
+    ("topic", "camera", "name", "expected"),
+    [
+        ("yard/picture", "yard", "yard", "yard/picture"),
+        ("yard/picture", "yard", "porch", None),
+        ("cams/{host}/still", "{host}", "porch", "cams/porch/still"),
+        ("cams/+/{host}", "esp_{host}", "esp_1", "cams/+/1"),
+        ("cams/{host}", "esp_{host}", "porch", None),
+        ("cams/{host}", "{host}_{host}", "a_a", "cams/a"),
+        ("cams/{host}", "{host}_{host}", "a_b", None),
+        ("{site}/{host}", "{site}-{host}", "north-porch", "+/+"),
+        ("{site}/{host}", "{site}-{host}", "porch", None),
+    ],
+)
+def test_filter_of_a_camera(topic: str, camera: str, name: str, expected: str | None) -> None:
+    assert TopicPattern(topic, camera).filter_of(name) == expected
+
+
+@pytest.mark.parametrize(
     ("one", "other", "overlap"),
     [
         ("a/b", "a/b", True),

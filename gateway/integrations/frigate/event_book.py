@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config.frigate_section import FrigateSettings
@@ -38,10 +39,17 @@ class FrameTime:
 
 
 class EventBook:
-    """All events of a server. Only the thread of the follower uses it. ``now``: on the clock of ``time.monotonic``."""
+    """All events of a server. Only the thread of the follower uses it. ``now``: on the clock of ``time.monotonic``.
 
-    def __init__(self, settings: FrigateSettings, now: float, learn_s: float = LEARN_S) -> None:
+    ``owns`` returns whether this gateway follows a camera. Events of other cameras are recorded too: the camera may
+    become its own while somebody is on it.
+    """
+
+    def __init__(
+        self, settings: FrigateSettings, owns: Callable[[str], bool], now: float, learn_s: float = LEARN_S
+    ) -> None:
         self._settings = settings
+        self._owns = owns
         self._learn_s = learn_s
         self._complete_from = now + learn_s
         self._events: OrderedDict[str, TrackedEvent] = OrderedDict()
@@ -61,11 +69,11 @@ class EventBook:
         """Trust no more that all events are known: messages may have been lost."""
         self._complete_from = now + self._learn_s
 
-    def add(self, message: FrigateMessage, now: float) -> None:
-        """Record a message about a person. Messages about other objects and other cameras are ignored."""
+    def add(self, message: FrigateMessage, now: float) -> bool:
+        """Record a message about a person. Return False for other objects and other cameras, which are ignored."""
         found = message.after
         if found.label != PERSON or found.false_positive or not self._is_wanted_camera(found.camera):
-            return
+            return False
         event = self._events.get(found.id)
         if event is None:
             complete = message.type == "new" and now >= self._complete_from
@@ -75,7 +83,11 @@ class EventBook:
         self._events.move_to_end(found.id)
         if message.type == "end":
             event.end(now)
+            if not self._owns(event.camera):
+                # Its owner has announced the person: nobody is notified twice if the camera moves later.
+                event.leave_out()
         self._forget_old(now)
+        return True
 
     def due(self) -> float:
         """Return the time of the next attempt, or infinity."""
@@ -126,7 +138,9 @@ class EventBook:
         return [
             each
             for each in events
-            if each.camera not in self._busy_cameras and (not zones or zones & set(each.latest.entered_zones))
+            if each.camera not in self._busy_cameras
+            and self._owns(each.camera)
+            and (not zones or zones & set(each.latest.entered_zones))
         ]
 
     def _is_wanted_camera(self, camera: str) -> bool:

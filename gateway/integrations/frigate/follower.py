@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +23,7 @@ from gateway.integrations.frigate.naming import face_of_event
 from gateway.integrations.frigate.picture_taker import PictureTaker, Taken
 from gateway.integrations.frigate.refusals import RefusalLog
 from gateway.integrations.frigate.server import FrigateServer
+from gateway.integrations.frigate.source_rules import SourceRules
 from gateway.integrations.frigate.tracked_event import TrackedEvent
 from gateway.metrics import Metrics
 from gateway.model import Face, Reply, Request
@@ -47,20 +47,6 @@ DECIDED = ("named", "stranger")
 """The outcomes of a sighting after which no more pictures are needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRules:
-    """The rules of the gateway for the cameras of Frigate.
-
-    ``claim`` returns whether pictures of the camera may come from the source with that name. ``is_upright`` returns
-    whether boxes in the camera's pictures have the same coordinates here and at Frigate. ``note_alive`` is called with
-    each camera that works at Frigate.
-    """
-
-    claim: Callable[[str, str], bool]
-    is_upright: Callable[[str], bool]
-    note_alive: Callable[[str], None]
-
-
 class Follower:
     """The follower of one Frigate server. ``name``: of its section in the settings."""
 
@@ -81,7 +67,7 @@ class Follower:
         self.refusals = RefusalLog(metrics)
         self._taker = PictureTaker(server, submit, self.refusals, metrics)
         self._writer = NameWriter(server, self.refusals, metrics)
-        self._book = EventBook(settings, time.monotonic(), learn_s)
+        self._book = EventBook(settings, rules.owns, time.monotonic(), learn_s)
         self._inbox = Inbox()
         self._executor = ThreadPoolExecutor(THREADS, f"frigate-{name}")
         self._thread = threading.Thread(target=self._run, name=f"frigate-{name}", daemon=True)
@@ -97,6 +83,10 @@ class Follower:
 
     def start(self) -> None:
         self._thread.start()
+
+    def wake(self) -> None:
+        """Look for pictures that are due."""
+        self._inbox.put(_do_nothing)
 
     def stop(self) -> None:
         """Take no more pictures. Those that are under way end by themselves, within seconds."""
@@ -152,7 +142,8 @@ class Follower:
         if lost != self._connections_lost:
             self._connections_lost = lost
             self._book.restart_learning(now)
-        self._book.add(message, now)
+        if self._book.add(message, now):
+            self._rules.add_camera(message.after.camera)
 
     def _read_stats(self, payload: bytes) -> None:
         for camera in read_frigate_stats(payload).working:
@@ -242,6 +233,10 @@ class Follower:
 def _continue(done: Future[T], then: Callable[[T], None]) -> None:
     if not done.cancelled():
         then(done.result())
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _has_outcome(face: Face) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from gateway.config.frigate_section import FrigateSettings
-from gateway.integrations.frigate.follower import Follower, SourceRules
+from gateway.integrations.frigate.follower import Follower
 from gateway.integrations.frigate.name_news import NameNews
 from gateway.integrations.frigate.server import FrigateServer
+from gateway.integrations.frigate.source_rules import SourceRules
 from gateway.metrics import Metrics
 from gateway.model import Reply, Request
 from gateway.model.subscriptions import Subscription
@@ -50,6 +51,11 @@ class FrigateIntegration:
     def start(self) -> None:
         for each in self._followers:
             each.start()
+
+    def wake(self) -> None:
+        """Look for pictures that are due: this gateway follows more cameras now."""
+        for each in self._followers:
+            each.wake()
 
     def stop(self) -> None:
         for each in self._followers:

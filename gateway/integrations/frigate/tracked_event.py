@@ -107,6 +107,10 @@ class TrackedEvent:
             self._recordings = list(self._recording_moments()) if self._settings.recording else []
             self._due = now + RECORDING_S
 
+    def leave_out(self) -> None:
+        """Take no more pictures of the event."""
+        self.decided = True
+
     def box_at(self, moment: float | None) -> FrigateBox | None:
         """Return the box of the person in the frame of that time, if Frigate has sent it."""
         if moment is None:

@@ -2,8 +2,8 @@
 
 - ``requests`` has a session that ends with the connection, under MQTT 5. The broker shares out the requests of all
   cameras among the replicas. A session that outlived its connection would go on getting its share.
-- ``frames`` is subscribed to the frames and the pieces of the own cameras, and at the leader to the topics of other
-  programs.
+- ``frames`` is subscribed to the frames and the pieces of the own cameras, and to the messages of other programs, which
+  each replica needs for its own cameras.
 - ``leader`` exists only while this replica leads. Its session is the same for each leader, so that the broker keeps the
   commands while there is none: administrators do not repeat them.
 
@@ -107,17 +107,15 @@ class ReplicaConnections:
             each.start()
 
     def start_leading(self) -> None:
-        """Take the commands, and the topics of other programs."""
+        """Take the commands."""
         self._may_connect_as_leader = True
         self.leader.wake()
-        self.subscribe()
 
     def stop_leading(self) -> None:
         """Take no more commands. The broker keeps them for the next leader."""
         self._may_connect_as_leader = False
         # The connection is cut: the broker publishes the last will if no other leader continues the session.
         self.leader.reconnect()
-        self.subscribe()
 
     @contextmanager
     def last_words(self) -> Iterator[None]:
@@ -129,7 +127,7 @@ class ReplicaConnections:
             self._has_last_words = False
 
     def subscribe(self) -> None:
-        """Subscribe to the frames of the own cameras, and at the leader to the topics of other programs."""
+        """Subscribe to the frames of the own cameras, and to the messages of other programs."""
         session = self.frames.session
         if session is not None and session.connected and self._search.exclusive:
             self._subscriptions.update(session)
@@ -193,8 +191,10 @@ class ReplicaConnections:
         for camera in self._place.owned:
             yield self._parts.topics.frame(camera), 0
             yield self._parts.topics.pieces_of(camera), 1
-        if self._leads():
-            yield from self._router.filters("frames", "exclusive")
+            for pattern in self._parts.inputs:
+                if (own := pattern.filter_of(camera)) is not None:
+                    yield own, 0
+        yield from self._router.filters("frames", "exclusive")
 
     def _tick_frames(self, session: Session) -> None:
         if self._cut_without_lease(self.frames, session):

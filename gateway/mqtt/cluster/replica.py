@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 
-from gateway.model import RESERVED_CAMERAS
+from gateway.model import CAMERA_NAME, RESERVED_CAMERAS
 from gateway.mqtt.announcements.documents import RetainedDocuments
 from gateway.mqtt.cluster.camera_finder import CameraFinder
 from gateway.mqtt.cluster.connections import ReplicaConnections
@@ -28,6 +29,9 @@ CONFIRM_S = 1.0
 """Time for the broker to confirm the last messages about a camera before another replica owns it."""
 
 CONFIRM_POLL_S = 0.01
+
+ReadCamera = Callable[[str], str | None]
+"""Returns the camera of a topic. It may have characters that no camera may have."""
 
 
 class Replica:
@@ -66,7 +70,8 @@ class Replica:
         upkeeps = upkeep, leader_upkeep
         self.connections = ReplicaConnections(parts, place, router, upkeeps, self._search, pieces, downtime)
         specs = self.connections.specs
-        self._finder = CameraFinder(specs.mqtt, specs.client_id, parts.topics.frames, place, self._note_camera)
+        note_topic = partial(self._note_camera, self._topics.read_camera)
+        self._finder = CameraFinder(specs.mqtt, specs.client_id, parts.topics.frames, place, note_topic)
 
     def _make_routes(self, validity: Validity, command_validity: Validity, pieces: Pieces) -> Iterator[Route]:
         parts, topics, reader, handler = self._parts, self._parts.topics, self._parts.reader, self._parts.intake.handler
@@ -76,22 +81,32 @@ class Replica:
         # The shared filter matches commands too, which the leader takes.
         yield Route("requests", topics.commands, 1, acknowledge, "included")
         yield Route("requests", f"{share}/{topics.requests}", 1, handler(reader.read_query, self.queries.ask))
-        yield Route("frames", topics.frames, 0, self._if_owned(handler(reader.read_frame, self.queries.ask)), "owned")
-        yield Route("frames", topics.pieces, 1, self._if_owned(handler(reader.read_piece, pieces.add)), "owned")
+        read_camera = self._topics.read_camera
+        frames, pieces_added = handler(reader.read_frame, self.queries.ask), handler(reader.read_piece, pieces.add)
+        yield Route("frames", topics.frames, 0, self._if_owned(read_camera, frames), "owned")
+        yield Route("frames", topics.pieces, 1, self._if_owned(read_camera, pieces_added), "owned")
+        for pattern in parts.inputs:
+            pictures = self._if_owned(pattern.name_camera, parts.input_handler(pattern, self.queries))
+            yield Route("frames", pattern.topic_filter, 0, pictures, "owned")
+            if not pattern.names_one_camera:
+                # Such a camera may send one picture a day, so that a look of the leader would miss it. The broker gives
+                # each picture to one of the replicas, beside the owner of its camera.
+                note = partial(self._note_camera_of, pattern.name_camera)
+                yield Route("requests", f"{share}/{pattern.topic_filter}", 0, note)
         yield Route("frames", self._search.loopback_filter, 0, self._watch)
         yield Route("frames", topics.state, 0, self._watch, "searching")
         yield Route("frames", topics.info, 0, self._watch, "searching")
-        yield from parts.foreign_routes(self.queries)
+        yield from parts.foreign_routes()
         yield Route("leader", topics.leader_loopback, 1, command_validity.receive_loopback)
         yield from parts.command_routes("leader", command_validity)
         yield from parts.switch_routes("leader")
-        yield Route("leader", topics.first_pieces, 0, self._note_camera_of_piece)
+        yield Route("leader", topics.first_pieces, 0, partial(self._note_camera_of, read_camera))
 
-    def _if_owned(self, handle: Handler) -> Handler:
+    def _if_owned(self, read_camera: ReadCamera, handle: Handler) -> Handler:
         """Return the handler that drops messages of cameras which another replica owns by now."""
 
         def handle_if_owned(delivery: Delivery[Session]) -> None:
-            camera = self._topics.read_camera(delivery.received.topic)
+            camera = read_camera(delivery.received.topic)
             if camera is not None and self._owns(camera):
                 handle(delivery)
             else:
@@ -105,14 +120,15 @@ class Replica:
     def _watch(self, delivery: Delivery[Session]) -> None:
         self._search.receive(delivery.received)
 
-    def _note_camera_of_piece(self, delivery: Delivery[Session]) -> None:
+    def _note_camera_of(self, read_camera: ReadCamera, delivery: Delivery[Session]) -> None:
+        # A retained message may be of a camera that was removed long ago.
         if not delivery.received.retained:
-            self._note_camera(delivery.received.topic)
+            self._note_camera(read_camera, delivery.received.topic)
 
-    def _note_camera(self, topic: str) -> None:
+    def _note_camera(self, read_camera: ReadCamera, topic: str) -> None:
         """Add the camera of a topic to the cluster."""
-        camera = self._topics.read_camera(topic)
-        if camera is None or camera in RESERVED_CAMERAS:
+        camera = read_camera(topic)
+        if camera is None or not CAMERA_NAME.fullmatch(camera) or camera in RESERVED_CAMERAS:
             self._parts.ignored.report_name(topic)
         elif camera not in (each.name for each in self._place.view().cameras):
             self._place.add_cameras([camera])

@@ -23,9 +23,10 @@ class BookHarness:
     """An event book, a clock, and a Frigate that sends messages."""
 
     def __init__(self, learn_s: float = 0, **settings: Any) -> None:
+        self.owned = {"porch", "yard"}
         values = {"url": "http://f", "go2rtc_url": "http://f:1984", **settings}
         self.settings = FrigateSettings.model_validate(values)
-        self.book = EventBook(self.settings, 0.0, learn_s)
+        self.book = EventBook(self.settings, lambda camera: camera in self.owned, 0.0, learn_s)
         self.now = 0.0
 
     def event(self, number: int = 1, camera: str = "porch", **changes: Any) -> Event:
@@ -62,6 +63,27 @@ def test_cascade_goes_on_to_the_next_step_until_a_face_can_be_used() -> None:
     assert [each.step for each in harness.take(usable=True)] == ["main_stream"]
     assert harness.take() == []
     assert harness.book.due() == 1.0
+
+
+def test_pictures_are_taken_only_of_own_cameras() -> None:
+    harness = BookHarness()
+    harness.owned = {"yard"}
+    harness.send("new", harness.event())
+    assert harness.book.due() == math.inf
+    assert harness.take() == []
+    # The camera moves to this replica, while the person is on it.
+    harness.owned = {"porch"}
+    assert [each.event for each in harness.take()] == ["1-abc"]
+
+
+def test_event_that_ended_on_a_camera_of_others_is_left_to_them() -> None:
+    harness = BookHarness()
+    event = harness.event()
+    harness.owned = set()
+    harness.send("new", event)
+    harness.send("end", replace(event, end=UNIX))
+    harness.owned = {"porch"}
+    assert harness.book.due() == math.inf
 
 
 def test_attempts_of_an_event_are_bounded_and_spread() -> None:

@@ -20,7 +20,8 @@ import pytest
 from benchmarks.frigate_stand_in import Answer, BoxTuple, Event, FrigateStandIn, Go2rtcStandIn, User, Version
 from gateway.app import Gateway
 from gateway.contract.frigate import MAX_MESSAGE_BYTES
-from gateway.integrations.frigate.follower import Follower, SourceRules
+from gateway.integrations.frigate.follower import Follower
+from gateway.integrations.frigate.source_rules import SourceRules
 from gateway.live.frame_sources import OWN_FRAMES, FrameSources
 from gateway.metrics import Metrics
 from gateway.model import Person, Recognition, Reply, Request
@@ -109,7 +110,7 @@ def following(
         settings_for(frigate, **values),
         client_of(frigate, **values),
         submit,
-        SourceRules(sources.claim, lambda _: True, alive.append),
+        SourceRules(lambda _: True, sources.claim, lambda _: True, alive.append, lambda _: None),
         metrics,
         learn_s,
     )

@@ -1,0 +1,132 @@
+"""Cameras of Frigate, and cameras with topics of their own, in a cluster: each replica follows its own ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.frigate_stand_in import Event, FrigateStandIn
+from tests.e2e.test_cluster import BASE, Replica, Site, enrol
+from tests.support import Broker, Client, frame, wait_for
+
+CAMERAS = [f"camera{number}" for number in range(6)]
+OBAMA = "obama_2"
+
+
+INPUTS = {
+    "topics": [
+        {"topic": "cams/{host}/still", "camera": "{host}"},
+        {"topic": "sites/{site}/{host}", "camera": "{site}-{host}"},
+        {"topic": "yard/picture", "camera": "yard"},
+    ]
+}
+
+
+@pytest.fixture
+def frigate() -> Iterator[FrigateStandIn]:
+    stand_in = FrigateStandIn("0.18")
+    with stand_in.running():
+        yield stand_in
+
+
+@pytest.fixture
+def site(tmp_path: Path, broker: Broker, postgres_url: str, frigate: FrigateStandIn) -> Iterator[Site]:
+    server = {"url": frigate.url, "topic_prefix": "nvr"}
+    site = Site(tmp_path, broker, postgres_url, inputs=INPUTS, frigate={"home": server})
+    yield site
+    for each in list(site.started):
+        site.stop(each)
+
+
+@pytest.fixture
+def client(broker: Broker) -> Iterator[Client]:
+    client = Client(broker.port)
+    yield client
+    client.close()
+
+
+def owners(site: Site, cameras: list[str]) -> set[Replica | None]:
+    return {site.owner(camera) for camera in cameras}
+
+
+def people_on(replica: Replica) -> dict[str, list[str]]:
+    """Return the names of the people on each camera, as a replica tells them."""
+    cameras = replica.get("cameras")["cameras"]
+    return {each["camera"]: [person["name"] for person in each["people"]] for each in cameras}
+
+
+def test_each_replica_follows_the_topics_of_its_own_cameras(site: Site, client: Client) -> None:
+    first, second = site.start("first"), site.start("second")
+    enrol(first, "Barack Obama", "obama_1")
+    topics = {camera: f"cams/{camera}/still" for camera in CAMERAS}
+    topics |= {f"north-{camera}": f"sites/north/{camera}" for camera in CAMERAS} | {"yard": "yard/picture"}
+
+    def all_show_the_person() -> bool:
+        for topic in topics.values():
+            client.publish(topic, frame(OBAMA), qos=0)
+        return all(people_on(each) == {name: ["Barack Obama"] for name in topics} for each in site.started)
+
+    wait_for(all_show_the_person)
+    assert owners(site, CAMERAS) == owners(site, [f"north-{camera}" for camera in CAMERAS]) == {first, second}
+    # Each picture is recognised once: nobody but the owner gets it, and the owner gets it once.
+    client.subscribe(f"{BASE}/+/result")
+    wait_for(lambda: client.nothing_comes(1))
+    for camera in CAMERAS:
+        client.publish(f"cams/{camera}/still", frame(OBAMA), qos=0)
+    assert sorted(client.get().topic for _ in CAMERAS) == [f"{BASE}/{camera}/result" for camera in CAMERAS]
+    assert client.nothing_comes(1)
+    site.stop(second)
+    wait_for(all_show_the_person)
+
+
+def frigate_event(frigate: FrigateStandIn, camera: str, number: int) -> Event:
+    now = time.time()
+    event = Event(
+        id=f"{now:.6f}-event{number}",
+        camera=camera,
+        start=now,
+        frame=frame("obama_1"),
+        frame_time=now,
+        box=(300, 60, 640, 480),
+    )
+    frigate.add(event)
+    return event
+
+
+def named_events(replica: Replica) -> list[tuple[str, str]]:
+    """Return the camera and Frigate's event of each sighting that has a name."""
+    found = replica.get("sightings?outcome=named")["sightings"]
+    return sorted((each["camera"], each["frigate_event"]) for each in found)
+
+
+def test_each_replica_follows_frigates_events_of_its_own_cameras(
+    site: Site, client: Client, frigate: FrigateStandIn
+) -> None:
+    first, second = site.start("first"), site.start("second")
+    enrol(first, "Barack Obama", "obama_1")
+    events = [frigate_event(frigate, camera, number) for number, camera in enumerate(CAMERAS)]
+
+    def all_have_the_name() -> bool:
+        for event in events:
+            client.publish("nvr/events", event.message("update"))
+        return all(event.sub_label == "Barack Obama" for event in events)
+
+    for event in events:
+        client.publish("nvr/events", event.message("new"))
+    wait_for(all_have_the_name)
+    assert owners(site, CAMERAS) == {first, second}
+    wait_for(lambda: all(named_events(each) == [(event.camera, event.id) for event in events] for each in site.started))
+
+    # A person is on a camera whose owner stops before it sees the face: the next owner goes on by itself.
+    later = frigate_event(frigate, "gate", len(CAMERAS))
+    with_face, later.frame = later.frame, frame("empty_1")
+    client.publish("nvr/events", later.message("new"))
+    wait_for(lambda: all("gate" in people_on(each) for each in site.started))
+    owner = site.owner("gate")
+    assert owner is not None
+    later.frame = with_face
+    site.stop(owner)
+    wait_for(lambda: later.sub_label == "Barack Obama")
