@@ -33,7 +33,7 @@ _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Participant(Protocol):
-    """Something else that takes part in the transactions of a database."""
+    """Something else that takes part in the changes of a database."""
 
     def before_commit(self) -> None:
         """Write all that the transaction needs. An error rolls it back."""
@@ -71,7 +71,7 @@ class PostgresDatabase:
         self.address: Address = parse_address(url)
         self.dialect = Dialect()
         self.limits = limits or TimeLimits()
-        self._participant = participant
+        self._participants = () if participant is None else (participant,)
         self._connections = Connections(self.address, self.limits)
         self._changing = threading.Lock()
         # The transaction of each thread that is within one, by the number of the thread.
@@ -89,8 +89,8 @@ class PostgresDatabase:
             raise
 
     def add_participant(self, participant: Participant) -> None:
-        """Let something take part in all transactions that begin later."""
-        self._participant = participant
+        """Let something take part in all changes that begin later."""
+        self._participants = (*self._participants, participant)
 
     def close(self) -> None:
         self._connections.close()
@@ -117,7 +117,8 @@ class PostgresDatabase:
 
         The changes of all processes come one after the other. An inner transaction is a part of the outer one.
         """
-        with store_errors(self.address), self._turn_to_change(), self._nested(_BEGIN_CHANGE) as connection:
+        turn = self._turn_to_change()
+        with store_errors(self.address), turn, self._nested(_BEGIN_CHANGE, self._participants) as connection:
             yield connection
 
     @contextmanager
@@ -189,7 +190,7 @@ class PostgresDatabase:
             self._changing.release()
 
     @contextmanager
-    def _nested(self, begin: str) -> Iterator[PostgresConnection]:
+    def _nested(self, begin: str, participants: Sequence[Participant] = ()) -> Iterator[PostgresConnection]:
         if (outer := self._transactions.get(threading.get_ident())) is not None:
             yield outer
             return
@@ -197,17 +198,17 @@ class PostgresDatabase:
         self._transactions[threading.get_ident()] = within = PostgresConnection(connection)
         try:
             yield within
-            if self._participant is not None:
-                self._participant.before_commit()
+            for each in participants:
+                each.before_commit()
             connection.execute("COMMIT")
-            if self._participant is not None:
-                self._participant.after_commit()
+            for each in participants:
+                each.after_commit()
         except BaseException:
             # A lost connection needs none: the server rolls back.
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
-            if self._participant is not None:
-                self._participant.after_rollback()
+            for each in participants:
+                each.after_rollback()
             raise
         finally:
             del self._transactions[threading.get_ident()]

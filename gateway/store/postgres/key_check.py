@@ -8,6 +8,7 @@ from gateway.store.cipher import Cipher
 from gateway.store.postgres.audit_key import AuditKeyRow
 from gateway.store.postgres.database import PostgresDatabase
 from gateway.store.postgres.key_table import KeyTable
+from gateway.store.postgres.search_tables import drop_tables
 from gateway.store.relational.data_keys import NO_KEY, NOT_ENCRYPTED_YET, DataKeys
 from gateway.store.relational.encryption import delete_passing_faces, encrypt_records, remove_erased
 from gateway.store.relational.store_errors import IntactStoreError
@@ -55,6 +56,7 @@ class KeyCheck:
             self._table.create(self._master)
             delete_passing_faces(db)
             encrypt_records(db, self._keys, SealedRecords(Cipher(None)))
+            drop_tables(db)
             if key is not None:
                 audit_key.write(db, key)
         log.info(

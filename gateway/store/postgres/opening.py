@@ -17,6 +17,7 @@ from gateway.store.postgres.database import PostgresDatabase
 from gateway.store.postgres.failures import as_start_error
 from gateway.store.postgres.key_table import KeyTable
 from gateway.store.postgres.schema import has_tables
+from gateway.store.postgres.search_vectors import Correct, PostgresSearchVectors, drop_vectors
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.protocols import Store
 from gateway.store.relational.store_errors import IntactStoreError
@@ -36,6 +37,25 @@ def open_store(
     store in SQLite that may have been used before.
     """
     return PostgresStore(url, cipher, limits, may_encrypt=may_encrypt, older_files=older_files)
+
+
+def open_search_vectors(
+    url: str, store: Store, *, recipe: str, correct: Correct, correction: str
+) -> PostgresSearchVectors:
+    """Open the connections for a search in the database of an open store. Raise StartError.
+
+    ``recipe``, ``correct`` and ``correction`` as for PostgresSearchVectors.
+    """
+    assert isinstance(store, PostgresStore)
+    return PostgresSearchVectors(
+        url, store.database, store.faces, recipe=recipe, correct=correct, correction=correction
+    )
+
+
+def drop_search_vectors(store: Store) -> None:
+    """Delete the vectors for a search in the database, if there are any. Raise GatewayError."""
+    assert isinstance(store, PostgresStore)
+    drop_vectors(store.database)
 
 
 def store_exists(url: str) -> bool:

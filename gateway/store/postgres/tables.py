@@ -13,6 +13,7 @@ from gateway.store.postgres.audit_key import AuditKeyRow
 from gateway.store.postgres.database import PostgresConnection, PostgresDatabase
 from gateway.store.postgres.key_table import KeyTable
 from gateway.store.postgres.opening import open_store
+from gateway.store.postgres.search_tables import TABLES as SEARCH_TABLES
 from gateway.store.relational.audit import HEAD_NOTE
 from gateway.store.relational.data_keys import DataKeys
 from gateway.store.relational.database import Row
@@ -47,6 +48,8 @@ class PostgresTables:
         self._db.execute("CLOSE copied")
 
     def clear(self) -> None:
+        # The gateway makes the vectors again, if its settings ask for them.
+        self._db.execute(f"DROP TABLE IF EXISTS {', '.join(SEARCH_TABLES)}")
         self._db.execute(f"TRUNCATE {_CLEARED}")
 
     def insert(self, table: str, rows: list[Row]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +11,8 @@ from gateway.model import Descriptor, Person
 from gateway.model.recipes import dimensions_of
 from gateway.store.records import PICTURE_ID_DIGITS, Changes, GallerySnapshot, StoredFace
 from gateway.store.relational.data_keys import DataKeys
-from gateway.store.relational.database import Connection, Database
-from gateway.store.relational.writes import bump_revision, find_picture, person_uid
+from gateway.store.relational.database import Connection, Database, Row
+from gateway.store.relational.writes import MAX_VALUES, bump_revision, find_picture, person_uid
 from gateway.store.snapshots import empty_snapshot, make_snapshot
 
 _FACES = (
@@ -21,6 +23,10 @@ _FACES = (
 _CHANGED_FACES = """
 SELECT p.id, slug, name, uid, digest, descriptor, counter FROM people p JOIN pictures ON person = +p.id
 WHERE revision > ? AND revision <= ? AND recipe = ? ORDER BY +p.id
+"""
+_FACES_OF_PEOPLE = """
+SELECT p.id, slug, name, uid, digest, descriptor, counter FROM people p JOIN pictures ON person = p.id
+WHERE p.id IN ({}) AND recipe = ? ORDER BY p.id
 """
 _REVISION = "SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'revision'"
 _UNDESCRIBABLE = """
@@ -63,6 +69,23 @@ class RelationalFaces:
         uids, digests, blobs = ([row[n] for row in rows] for n in (2, 3, 4))
         faces = self._keys.open_descriptors(uids, digests, blobs, recipe)
         return [Person(slug, name) for slug, name, *_ in rows], faces
+
+    def read_people(self, keys: Collection[int], recipe: str) -> GallerySnapshot:
+        """Return people by the store's numbers, as ``changes`` does."""
+        ordered, rows = sorted(keys), []
+        with self._database.reading() as db:
+            for start in range(0, len(ordered), MAX_VALUES):
+                part = ordered[start : start + MAX_VALUES]
+                sql = _FACES_OF_PEOPLE.format(", ".join("?" * len(part)))
+                rows += db.execute(sql, (*part, recipe)).fetchall()
+        try:
+            return self._make_snapshot(rows, recipe)
+        except ValueError as error:
+            raise self._database.unusable_error(error) from None
+
+    def on(self, database: Database) -> RelationalFaces:
+        """Return the same faces, read on other connections."""
+        return RelationalFaces(database, self._keys)
 
     def read_counter_examples(self, recipe: str) -> list[tuple[str, str, Descriptor]]:
         rows = self._database.rows(
@@ -121,7 +144,10 @@ class RelationalFaces:
 
     def _read_snapshot(self, db: Connection, since: int, to: int, recipe: str) -> GallerySnapshot:
         """Return the people whose last change is after ``since``, up to ``to``. Raise ValueError for a damaged face."""
-        rows = db.execute(_CHANGED_FACES, (since, to, recipe)).fetchall()
+        return self._make_snapshot(db.execute(_CHANGED_FACES, (since, to, recipe)).fetchall(), recipe)
+
+    def _make_snapshot(self, rows: Sequence[Row], recipe: str) -> GallerySnapshot:
+        """Return the people in rows of pictures, sorted by the key of the person. Raise ValueError."""
         if not rows:
             return empty_snapshot(dimensions_of(recipe))
         keys, slugs, names, uids, digests, blobs, counter = zip(*rows, strict=True)
