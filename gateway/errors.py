@@ -3,6 +3,7 @@
 GatewayError            internal        a bug in the gateway, or the death of a worker process
  ├ StartError           -               the gateway cannot start or continue; the message says what to do
  │  ├ ConfigError       -               the configuration is invalid
+ │  ├ SharedClientId    -               most likely another client has the client id of the gateway at the broker
  │  └ Unavailable       -               a resource is unavailable now, and may be available later
  │     ├ AnotherGateway -               another gateway runs on the same base topic of the same broker
  │     └ StoreAway      -               the database of the people store cannot be reached now
@@ -72,6 +73,10 @@ class AnotherGateway(Unavailable):
 
 class StoreAway(Unavailable):
     """A database that is away, or is just starting. The gateway waits for it."""
+
+
+class SharedClientId(StartError):
+    """A broker that ends one session after the other, most likely because another client has the client id."""
 
 
 class ConfigError(StartError):

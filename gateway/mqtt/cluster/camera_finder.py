@@ -77,7 +77,7 @@ class CameraFinder:
                 self._woken.wait(INTERVAL_S)
 
     def _look(self) -> None:
-        spec = ConnectionSpec(f"{self._client_id}-finder-{secrets.token_hex(3)}", [(self._frames, 0)])
+        spec = ConnectionSpec(f"{self._client_id}-finder-{secrets.token_hex(12)}", [(self._frames, 0)])
         protocol = ProtocolChoice("5").next
         session = Session(
             self._settings, protocol, spec, Ledger(), self._metrics, on_up=_do_nothing, on_message=self._receive

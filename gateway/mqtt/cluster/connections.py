@@ -20,9 +20,11 @@ from contextlib import contextmanager
 from functools import partial
 
 from gateway.errors import StartError
+from gateway.mqtt.cluster.client_ids import ClientIds
 from gateway.mqtt.cluster.frame_subscriptions import FrameSubscriptions
 from gateway.mqtt.cluster.place import Place
 from gateway.mqtt.cluster.shared_downtime import SharedDowntime
+from gateway.mqtt.cluster.short_sessions import ShortSessions
 from gateway.mqtt.cluster.single_gateway_search import SingleGatewaySearch
 from gateway.mqtt.cluster.specs import NEED, ReplicaSpecs
 from gateway.mqtt.delivery.watchdog import Watchdog
@@ -42,7 +44,7 @@ DRAIN_S = 2.0
 
 
 class ReplicaConnections:
-    """The three connections. ``search``: for gateways that work alone on the same base."""
+    """The three connections. ``search``: for gateways that work alone on the same base. ``ids``: their client ids."""
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class ReplicaConnections:
         search: SingleGatewaySearch,
         pieces: Pieces,
         downtime: SharedDowntime,
+        ids: ClientIds,
     ) -> None:
         """``upkeeps``: of the connection for requests, and of that of the leader."""
         self._parts = parts
@@ -62,30 +65,34 @@ class ReplicaConnections:
         self._search = search
         self._pieces = pieces
         self._downtime = downtime
-        self.specs = ReplicaSpecs(parts.settings, parts.identity.client_id, place, router)
+        self.short_sessions = ShortSessions(parts.on_fatal)
+        self.specs = ReplicaSpecs(parts.settings, ids, place, router)
         settings = self.specs.mqtt
         self._subscriptions = FrameSubscriptions(self._wanted_filters)
         # False until everything that the leader announces was announced: the first session clears all other topics.
         self._may_connect_as_leader = False
         self._has_last_words = False
-        reconnector = partial(Reconnector, settings, metrics=parts.metrics, on_fatal=parts.on_fatal)
+        reconnector = partial(Reconnector, settings, metrics=parts.metrics)
         self.frames = reconnector(
             self._frames_spec,
             on_up=self._start_frames,
             on_message=partial(router.dispatch, "frames"),
             on_tick=self._tick_frames,
             on_down=self._may_name_nobody,
+            on_fatal=partial(self.short_sessions.handle, "frames"),
         )
         self._frames_watchdog = Watchdog(self.frames.ledger, settings.answer_s, self.frames.reconnect, parts.on_fatal)
-        connection = partial(RequestConnection, reconnector, router=router, answer_s=settings.answer_s)
+        connection = partial(RequestConnection, router=router, answer_s=settings.answer_s)
         connection = partial(connection, on_fatal=parts.on_fatal)
         self.requests = connection(
+            partial(reconnector, on_fatal=partial(self.short_sessions.handle, "requests")),
             make_spec=self._requests_spec,
             upkeep=self._upkeep,
             on_tick=self._tick_requests,
             explains_end=self._may_name_nobody,
         ).reconnector
         self.leader = connection(
+            partial(reconnector, on_fatal=partial(self.short_sessions.handle, "commands")),
             make_spec=self._leader_spec,
             upkeep=self._leader_upkeep,
             on_tick=self._tick_leader,

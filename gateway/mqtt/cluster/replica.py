@@ -9,6 +9,7 @@ from functools import partial
 from gateway.model import CAMERA_NAME, RESERVED_CAMERAS
 from gateway.mqtt.announcements.documents import RetainedDocuments
 from gateway.mqtt.cluster.camera_finder import CameraFinder
+from gateway.mqtt.cluster.client_ids import ClientIds
 from gateway.mqtt.cluster.connections import ReplicaConnections
 from gateway.mqtt.cluster.member import ClusterMember
 from gateway.mqtt.cluster.replica_status import ReplicaStatus
@@ -68,10 +69,11 @@ class Replica:
             PoisonGuard(),
         )
         upkeeps = upkeep, leader_upkeep
-        self.connections = ReplicaConnections(parts, place, router, upkeeps, self._search, pieces, downtime)
-        specs = self.connections.specs
+        own_id = parts.identity.client_id
+        ids = ClientIds(own_id, place.replica, cluster.name or "", member.notes)
+        self.connections = ReplicaConnections(parts, place, router, upkeeps, self._search, pieces, downtime, ids)
         note_topic = partial(self._note_camera, self._topics.read_camera)
-        self._finder = CameraFinder(specs.mqtt, specs.client_id, parts.topics.frames, place, note_topic)
+        self._finder = CameraFinder(self.connections.specs.mqtt, own_id, parts.topics.frames, place, note_topic)
 
     def _make_routes(self, validity: Validity, command_validity: Validity, pieces: Pieces) -> Iterator[Route]:
         parts, topics, reader, handler = self._parts, self._parts.topics, self._parts.reader, self._parts.intake.handler
@@ -141,7 +143,7 @@ class Replica:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about problems that need a person's attention."""
-        return self._search.warnings
+        return (*self._search.warnings, *self.connections.short_sessions.warnings)
 
     def start(self) -> None:
         """Start to connect. Raises StartError."""

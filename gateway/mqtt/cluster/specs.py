@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.config import Settings
+from gateway.mqtt.cluster.client_ids import ClientIds
 from gateway.mqtt.cluster.place import Place
 from gateway.mqtt.router import Router
 from gateway.mqtt.transport.connection_spec import ConnectionName, ConnectionSpec
@@ -25,15 +26,13 @@ KEEPALIVE_S = 5
 
 
 class ReplicaSpecs:
-    """The maker of the specs. ``client_id``: of this installation."""
+    """The maker of the specs. Its methods raise NotYet while the client ids are unknown."""
 
-    def __init__(self, settings: Settings, client_id: str, place: Place, router: Router) -> None:
+    def __init__(self, settings: Settings, ids: ClientIds, place: Place, router: Router) -> None:
         mqtt, cluster = settings.mqtt, settings.cluster
         self.mqtt = mqtt.model_copy(update={"protocol": "5", "keepalive_s": min(KEEPALIVE_S, mqtt.keepalive_s)})
         """The settings of all connections."""
-        # With the instance: all replicas may have the same setting mqtt.client_id.
-        self.client_id = f"{client_id}-{place.replica}"
-        self._leader_client_id = f"facegate-{cluster.name}-leader"
+        self._ids = ids
         # A leader that is killed has a successor before this: nobody sees `offline`, as commands are answered.
         self._will_delay_s = math.ceil(2 * cluster.lease_s)
         self._window = REQUESTS_PER_WORKER * settings.workers.count + SPARE_REQUESTS
@@ -42,15 +41,15 @@ class ReplicaSpecs:
 
     def frames(self) -> ConnectionSpec:
         """Return the spec of the connection for frames."""
-        return self._make(f"{self.client_id}-live", "frames", self.mqtt.window)
+        return self._make(self._ids.frames, "frames", self.mqtt.window)
 
     def requests(self, inflight: int, will: Publication) -> ConnectionSpec:
         """Return the spec of the connection for shared requests. ``inflight``: messages that the broker takes."""
-        return replace(self._make(self.client_id, "requests", self._window), inflight=inflight, will=will)
+        return replace(self._make(self._ids.requests, "requests", self._window), inflight=inflight, will=will)
 
     def leader(self, inflight: int, will: Publication, may_publish: Callable[[], bool]) -> ConnectionSpec:
         """Return the spec of the connection of the leader. ``may_publish``: returns whether this replica leads."""
-        made = self._make(self._leader_client_id, "leader", max(1, min(self.mqtt.window, inflight // 2)))
+        made = self._make(self._ids.leader, "leader", max(1, min(self.mqtt.window, inflight // 2)))
         return replace(
             made,
             persistent=True,

@@ -23,8 +23,8 @@ class Backoff:
 
     @property
     def at_limit(self) -> bool:
-        """True after MAX_SHORT_CONNECTIONS short connections in a row."""
-        return self._short_connections == MAX_SHORT_CONNECTIONS
+        """True after each MAX_SHORT_CONNECTIONS short connections in a row."""
+        return self._short_connections > 0 and self._short_connections % MAX_SHORT_CONNECTIONS == 0
 
     def record_try(self, lasted: float | None, *, explained: bool) -> None:
         """Record a try. ``lasted``: the seconds of its connection; None if there was none.

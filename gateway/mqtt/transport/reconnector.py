@@ -16,7 +16,7 @@ The states of a connection. "At the first try" means that ``start`` still waits;
 | connected | every TICK_INTERVAL_S | connected; ``on_tick`` |
 | connected | the session ends, or ``reconnect`` | pausing; ``on_down`` |
 | pausing | the pause is over | connecting |
-| pausing | MAX_SHORT_CONNECTIONS short sessions in a row ended, for no known reason | pausing; ``on_fatal`` |
+| pausing | MAX_SHORT_CONNECTIONS short sessions in a row ended, unexplained | pausing; ``on_fatal`` (SharedClientId) |
 | connecting, connected, pausing | ``stop`` | stopped, after the farewell |
 
 Pauses double from RETRY_PAUSES_S[0] to RETRY_PAUSES_S[1], and start again after a session that was not short.
@@ -32,7 +32,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.config import MqttSettings
-from gateway.errors import AnotherGateway, GatewayError, StartError
+from gateway.errors import AnotherGateway, GatewayError, SharedClientId, StartError
 from gateway.metrics import Metrics
 from gateway.mqtt.transport import backoff
 from gateway.mqtt.transport.backoff import Backoff
@@ -282,7 +282,7 @@ class Reconnector:
 
     def _report_shared_client_id(self) -> None:
         self._on_fatal(
-            StartError(
+            SharedClientId(
                 f"The broker at {self._broker} closed {backoff.MAX_SHORT_CONNECTIONS} connections in a row. Most likely"
                 f" another client has the client id {self._client_id} (mqtt.client_id): stop that client,"
                 " or set another id."

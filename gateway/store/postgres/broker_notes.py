@@ -56,6 +56,10 @@ class PostgresBrokerNotes:
         found = self._run(_READ_COMMANDS)
         return float(found[0][0]) if found else None
 
+    def read_secret(self) -> bytes:
+        ((secret,),) = self._run("SELECT value FROM meta WHERE key = 'secret'")
+        return bytes.fromhex(secret)
+
     def close(self) -> None:
         with self._lock:
             self._close()

@@ -6,19 +6,24 @@ import json
 import queue
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.model import Person
 from gateway.model.sightings import Presence, PresentPerson
 from gateway.mqtt.cluster.specs import NEED
+from gateway.mqtt.transport import backoff
 from tests.e2e.gateway_processes import retained_messages
-from tests.mqtt.cluster.replicas import Replicas, replicas_running
+from tests.mqtt.cluster.replicas import CLUSTER, Replicas, replicas_running
 from tests.support import MOSQUITTO, Broker, Client, Message, accepts, broker_running, frame, free_port, wait_for
 
 pytestmark = [
@@ -332,6 +337,71 @@ def test_leader_that_stops_hands_over_without_offline(replicas: Replicas, broker
     wait_for(lambda: retained(broker)["facegate/bridge/info"]["instance"] == second.id)
     assert {each.payload for each in drain(watcher)} <= {b'{"state":"online"}'}
     watcher.close()
+
+
+@contextmanager
+def rival_connected(broker: Broker, client_id: str) -> Iterator[paho.Client]:
+    """Another client of the broker, which connects with a client id, and again whenever it loses the connection."""
+    is_connected = threading.Event()
+    rival = paho.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True)
+    rival.on_connect = lambda *_: is_connected.set()
+    rival.reconnect_delay_set(1, 1)
+    rival.connect("127.0.0.1", broker.port)
+    rival.loop_start()
+    try:
+        wait_for(is_connected.is_set)
+        yield rival
+    finally:
+        rival.disconnect()
+        rival.loop_stop()
+
+
+def test_client_ids_that_can_be_guessed_take_over_no_connection(
+    replicas: Replicas, broker: Broker, device: Client
+) -> None:
+    """Regression: every login of the broker could end the leader, and discard the commands that wait for it."""
+    ada, _ = replicas.start("ada", "ben")
+    leader = replicas.leader
+    own, connections = f"facegate-ada-{ada.id}", ada.side.connections
+    sessions = leader.side.connections.leader.session, connections.requests.session, connections.frames.session
+    with (
+        rival_connected(broker, f"facegate-{CLUSTER}-leader"),
+        rival_connected(broker, own),
+        rival_connected(broker, f"{own}-live"),
+    ):
+        device.publish("facegate/bridge/request/health", b"{}")
+        assert responses(device, 1) == ["health"]
+        for session in sessions:
+            assert session is not None
+            assert session.connected
+    assert leader.side.connections.leader.session is sessions[0]
+
+
+def test_replica_goes_on_when_its_connections_are_taken_over_again_and_again(
+    replicas: Replicas,
+    broker: Broker,
+    device: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Regression: five short sessions ended the leader with exit code 78, then the next one, and so all replicas."""
+    monkeypatch.setattr(backoff, "MAX_SHORT_CONNECTIONS", 2)
+    monkeypatch.setattr(backoff, "RETRY_PAUSES_S", (0.1, 0.2))
+    replicas.start("ada")
+    leader = replicas.leader
+    connections = leader.side.connections
+    taken = {"commands": connections.leader, "requests": connections.requests, "frames": connections.frames}
+    for name, connection in taken.items():
+        client_id = connection._client_id
+        with rival_connected(broker, client_id):
+            wait_for(lambda name=name: any(f"connection for {name}." in each for each in leader.mqtt.warnings))
+        assert client_id not in "".join(leader.mqtt.warnings)
+        assert client_id not in caplog.text
+        assert f"connection for {name}." in caplog.text
+    assert leader.fatal == []
+    wait_for(lambda: all(each.connected for each in taken.values()))
+    device.publish("facegate/bridge/request/health", b"{}")
+    assert responses(device, 1) == ["health"]
 
 
 def test_broker_without_mqtt_5_is_named_in_one_sentence(

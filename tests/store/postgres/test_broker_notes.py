@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from device_sim.postgres_server import PostgresServer
 from gateway.errors import Busy
 from gateway.store.postgres.broker_notes import PostgresBrokerNotes
 from gateway.store.postgres.database import PostgresDatabase
@@ -81,3 +82,15 @@ def test_connection_that_was_lost_is_opened_again(notes: PostgresBrokerNotes, da
     with pytest.raises(Busy):
         notes.read_topics()
     assert notes.read_topics() == {"home/porch/state": "live"}
+
+
+def test_secret_is_the_same_for_all_replicas_and_another_one_in_another_store(
+    notes: PostgresBrokerNotes, other: PostgresBrokerNotes, postgres_server: PostgresServer
+) -> None:
+    secret = notes.read_secret()
+    assert len(secret) == 32
+    assert other.read_secret() == secret
+    url = postgres_server.create_database()
+    PostgresDatabase(url).close()
+    with closing(PostgresBrokerNotes(url)) as stranger:
+        assert stranger.read_secret() != secret
