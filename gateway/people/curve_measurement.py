@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.people.gallery import MAX_COUNTED_PICTURES
+from gateway.people.gallery_rows import MAX_COUNTED_PICTURES
 from gateway.people.similarity import Similarity, Vectors
 from gateway.people.typical_faces import one_each, typical
 

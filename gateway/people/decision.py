@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from gateway.model import ENROLMENT_LIMITS, Judgement, Likeness, Quality, QualityLimits, QualityProblem
 from gateway.people.curves import Curves
-from gateway.people.gallery import MAX_COUNTED_PICTURES, Nearest
-from gateway.people.gallery_rows import Candidate
+from gateway.people.gallery import Nearest
+from gateway.people.gallery_rows import MAX_COUNTED_PICTURES, Candidate
 
 FULL_SCORE = 6.0
 """Decades of the false match rate at which the score is 1: one false match in a million comparisons."""

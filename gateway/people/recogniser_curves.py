@@ -19,7 +19,7 @@ from gateway.people.curve_measurement import (
     measure_curves,
     same_cosine,
 )
-from gateway.people.gallery import MAX_COUNTED_PICTURES
+from gateway.people.gallery_rows import MAX_COUNTED_PICTURES
 from gateway.people.similarity import Vectors
 from gateway.people.typical_faces import one_each, typical
 

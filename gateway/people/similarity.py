@@ -10,6 +10,7 @@ the largest cosine to one of a few dozen typical faces, each the mean of several
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 
@@ -60,11 +61,11 @@ class Similarity:
 
     def probes(self, descriptors: Vectors) -> Vectors:
         """Return vectors of faces to look up, (n, c). Their product with templates is the similarity."""
-        return self._columns(descriptors, self._bonus(descriptors), 1)
+        return self._columns(descriptors, self.correction(descriptors), 1)
 
     def templates(self, descriptors: Vectors) -> Vectors:
         """Return vectors of enrolled faces, (n, c)."""
-        return self._columns(descriptors, 1, self._bonus(descriptors))
+        return self._columns(descriptors, 1, self.correction(descriptors))
 
     def as_probes(self, templates: Vectors) -> Vectors:
         """Return templates, (n, c), as the probes of the same faces."""
@@ -77,19 +78,29 @@ class Similarity:
         """Return the similarity of two descriptors, (d,) each."""
         return float((self.probes(one[None]) @ self.templates(other[None]).T).item())
 
-    def _columns(self, descriptors: Vectors, one: Vectors | int, other: Vectors | int) -> Vectors:
-        length = self._dimensions
-        columns = np.zeros((len(descriptors), self.columns), np.float32)
-        columns[:, :length], columns[:, length], columns[:, length + 1] = descriptors, one, other
-        return columns
+    def split(self, probe: Vectors) -> tuple[Vectors, float]:
+        """Return the descriptor, (d,), and the correction of a face that is ready to be looked up, (c,)."""
+        return probe[: self._dimensions], float(probe[self._dimensions])
 
-    def _bonus(self, descriptors: Vectors) -> Vectors:
+    def correction(self, descriptors: Vectors) -> Vectors:
         """Return the correction for each face, (n,)."""
         if self._typical is None or not len(descriptors):
             return np.zeros(len(descriptors), np.float32)
         crowd = (descriptors @ self._typical.T).max(axis=1)
         bonus: Vectors = CROWD_WEIGHT * (1 - crowd)
         return bonus
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that differs if ``correction`` returns other numbers."""
+        digest = hashlib.sha256(b"" if self._typical is None else self._typical.tobytes())
+        return f"{CROWD_WEIGHT} {self._dimensions} {digest.hexdigest()}"
+
+    def _columns(self, descriptors: Vectors, one: Vectors | int, other: Vectors | int) -> Vectors:
+        length = self._dimensions
+        columns = np.zeros((len(descriptors), self.columns), np.float32)
+        columns[:, :length], columns[:, length], columns[:, length + 1] = descriptors, one, other
+        return columns
 
 
 def typical_faces() -> Vectors:

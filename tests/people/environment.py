@@ -15,7 +15,8 @@ from gateway.model.recipes import dimensions_of
 from gateway.people.curves import Curve, Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import EnrolmentSample, Keep, PictureRules
-from gateway.people.gallery import MAX_COUNTED_PICTURES, Gallery, Nearest
+from gateway.people.gallery import Gallery, Nearest
+from gateway.people.gallery_rows import MAX_COUNTED_PICTURES
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.group_rules import UnknownRules
 from gateway.people.registry import Registry
@@ -148,6 +149,11 @@ def files_with(folder: Path, *contents: bytes) -> set[str]:
     }
 
 
+def key_of(person: Person) -> int:
+    """Return a number for a person with a short id, as a store would have one."""
+    return int.from_bytes(person.slug.encode(), "big")
+
+
 def changes(
     pictures: Mapping[Person, Sequence[Descriptor]],
     *,
@@ -155,8 +161,8 @@ def changes(
     counters: Mapping[Person, Sequence[Descriptor]] | None = None,
     gone: Sequence[int] = (),
 ) -> Changes:
-    """Return changes as a store reports them. By default the key of a person is the length of the id."""
-    key = keys or {person: len(person.slug) for person in pictures}
+    """Return changes as a store reports them. By default the keys of people are those of ``key_of``."""
+    key = keys or {person: key_of(person) for person in pictures}
     against = [(key[person], each) for person, faces in (counters or {}).items() for each in faces]
     means = [unit(np.sum(faces, axis=0)) for faces in pictures.values()]
     snapshot = GallerySnapshot(

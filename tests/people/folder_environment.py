@@ -138,12 +138,12 @@ class FolderEnvironment:
     @property
     def people(self) -> list[str]:
         """Names of the people whom searches find."""
-        return sorted(self.gallery.person(slug).name for slug in list(self.gallery._row_of))
+        return sorted(self.gallery.person(slug).name for slug in self.gallery.people())
 
     @property
     def pictures(self) -> int:
         """Number of the pictures of these people."""
-        return sum(self.gallery.compare_person(slug, descriptor(1)).pictures for slug in list(self.gallery._row_of))
+        return sum(self.gallery.compare_person(slug, descriptor(1)).pictures for slug in self.gallery.people())
 
     @property
     def stored(self) -> list[str]:

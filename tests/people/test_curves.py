@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.people.curves import CURVES_FILE, Curve, Curves, measured_curves
 from gateway.people.decision import FULL_SCORE
-from gateway.people.gallery import MAX_COUNTED_PICTURES
+from gateway.people.gallery_rows import MAX_COUNTED_PICTURES
 
 ENGINES = ("facegate", "stock")
 

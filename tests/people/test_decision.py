@@ -9,8 +9,8 @@ import pytest
 from gateway.model import Judgement, Person, Quality, QualityLimits
 from gateway.people.curves import Curve, Curves, measured_curves
 from gateway.people.decision import FULL_SCORE, Decision
-from gateway.people.gallery import MAX_COUNTED_PICTURES, Nearest
-from gateway.people.gallery_rows import Candidate
+from gateway.people.gallery import Nearest
+from gateway.people.gallery_rows import MAX_COUNTED_PICTURES, Candidate
 from tests.examples import ALICE, BOB, QUALITY
 
 CURVES = measured_curves("facegate")

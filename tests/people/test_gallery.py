@@ -8,9 +8,10 @@ import pytest
 
 from gateway.errors import UnknownPerson
 from gateway.model import Descriptor, Person
-from gateway.people.gallery import MAX_COUNTED_PICTURES, Gallery, Nearest
+from gateway.people.gallery import Gallery, Nearest
+from gateway.people.gallery_rows import MAX_COUNTED_PICTURES
 from tests.examples import ALICE, BOB, CAROL, descriptor, near
-from tests.people.environment import LEVEL, changes, gallery_of
+from tests.people.environment import LEVEL, changes, gallery_of, key_of
 
 PROBE = descriptor(1)
 
@@ -58,7 +59,7 @@ def test_lookalikes_reach_the_lower_limit_of_the_two() -> None:
 def test_removed_person_is_no_lookalike() -> None:
     gallery = gallery_of({ALICE: [PROBE], BOB: [PROBE]})
     assert gallery.lookalikes(list(gallery.people()), LEVEL) == {("alice", "bob")}
-    gallery.apply(changes({}, gone=[len("bob")]))
+    gallery.apply(changes({}, gone=[key_of(BOB)]))
     assert gallery.lookalikes(["alice", "bob"], LEVEL - 10) == set()
 
 
@@ -122,7 +123,7 @@ def test_new_name_is_effective_immediately() -> None:
 
 def test_removed_person_is_not_found() -> None:
     gallery = gallery_of({ALICE: at(0.9), BOB: at(0.5)})
-    gallery.apply(changes({}, gone=[len("alice"), 999]))
+    gallery.apply(changes({}, gone=[key_of(ALICE), 999]))
     assert people(gallery.nearest(PROBE, LEVEL)) == ["bob"]
     assert len(gallery) == 1
     with pytest.raises(UnknownPerson):
@@ -133,14 +134,14 @@ def test_removed_person_is_not_found() -> None:
 
 def test_new_person_may_have_the_id_of_a_removed_person() -> None:
     gallery = gallery_of({ALICE: at(0.9)})
-    gallery.apply(changes({ALICE: at(0.4)}, keys={ALICE: 77}, gone=[len("alice")]))
+    gallery.apply(changes({ALICE: at(0.4)}, keys={ALICE: 77}, gone=[key_of(ALICE)]))
     assert gallery.compare_person("alice", PROBE).similarity == pytest.approx(0.4, abs=1e-5)
     assert len(gallery) == 1
 
 
 def test_gallery_is_empty_after_all_people_are_removed() -> None:
     gallery = gallery_of({ALICE: at(0.9), BOB: at(0.8)})
-    gallery.apply(changes({}, gone=[len("alice"), len("bob")]))
+    gallery.apply(changes({}, gone=[key_of(ALICE), key_of(BOB)]))
     assert gallery.nearest(PROBE, LEVEL) == Nearest((), 0)
 
 
@@ -213,7 +214,7 @@ def test_counter_example_does_not_affect_other_people() -> None:
 def test_counter_example_holds_while_others_change() -> None:
     gallery = accused()
     for n, (person, found) in enumerate(crowd(100)):
-        gallery.apply(changes({person: [found]}, keys={person: 100 + n}, gone=[len("bob")]))
+        gallery.apply(changes({person: [found]}, keys={person: 100 + n}, gone=[key_of(BOB)]))
     assert "alice" not in people(gallery.nearest(LIKE_ALICE, LEVEL))
     assert gallery.nearest(near(LIKE_ALICE, 0.8), LEVEL).candidates[0].person == ALICE
 
@@ -226,7 +227,7 @@ def test_removed_counter_example_has_no_effect() -> None:
 
 def test_counter_example_is_removed_with_the_person() -> None:
     gallery = accused()
-    gallery.apply(changes({}, gone=[len("alice")]))
+    gallery.apply(changes({}, gone=[key_of(ALICE)]))
     gallery.apply(changes({ALICE: [near(LIKE_ALICE, 0.8)]}))
     assert people(gallery.nearest(LIKE_ALICE, LEVEL))[0] == "alice"
 
