@@ -124,7 +124,9 @@ def test_wait_without_the_database_ends_with_an_error(cluster: Cluster) -> None:
     a.proxy.cut()
     waiting.join(60 + LEASES * LEASE_S + EXTRA_S)
     assert isinstance(waiting.error, Busy)
-    assert str(waiting.error).startswith("the change is made, but not confirmed by all replicas: PostgreSQL at")
+    assert str(waiting.error).startswith(
+        "the change is made, but not confirmed by all replicas: the people store cannot"
+    )
 
 
 def test_stopped_replica_is_not_waited_for(postgres_url: str) -> None:

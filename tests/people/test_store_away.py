@@ -45,7 +45,7 @@ def test_caller_whose_token_cannot_be_checked_does_not_learn_where_the_database_
                 check.accept("facegate_wrong", STRANGER)
         finally:
             postgres_server.start()
-        assert str(refused.value) == "tokens cannot be checked now: try again"
+        assert str(refused.value) == "the people store cannot be reached now: try again"
         assert refused.value.retry_after >= 1
 
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from gateway.errors import Busy, Forbidden, GatewayError, Unauthorized
+from gateway.errors import Forbidden, GatewayError, Unauthorized
 from gateway.model.caller import Caller
 from gateway.rest.access.client import Client
 from gateway.rest.access.failed_logins import FailedLogins
@@ -41,7 +41,7 @@ class TokenCheck:
         # A program with a good token is served although others behind the same address fail.
         if digest not in self._used:
             self._failed.check(client)
-        token = self._find(digest)
+        token = self._tokens.find(digest)
         if token is None:
             raise self._failure(digest, client, "unknown token", "the token is wrong, or was revoked")
         if not token.is_valid(self._clock()):
@@ -53,19 +53,11 @@ class TokenCheck:
 
     def find_caller(self, digest: bytes, client: Client) -> Caller | None:
         """Return the caller with the token of a session; None if it was revoked or has expired. Raise Forbidden."""
-        token = self._find(digest)
+        token = self._tokens.find(digest)
         if token is None or not token.is_valid(self._clock()):
             return None
         self._note_use(digest, token)
         return self._caller(token, client)
-
-    def _find(self, digest: bytes) -> Token | None:
-        try:
-            return self._tokens.find(digest)
-        except Busy as error:
-            log.info("a token cannot be checked now: %s", error)
-            # The caller is nobody yet, and may not learn where the database is.
-            raise Busy("tokens cannot be checked now: try again", error.retry_after) from None
 
     def _caller(self, token: Token, client: Client) -> Caller:
         is_private = client.encrypted or client.is_local

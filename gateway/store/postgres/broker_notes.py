@@ -10,7 +10,7 @@ import psycopg
 
 from gateway.store.postgres.address import parse_address
 from gateway.store.postgres.connections import BoundedConnection, TimeLimits, connect
-from gateway.store.postgres.failures import store_errors
+from gateway.store.postgres.failures import Failures
 
 # A thread that publishes waits for these statements.
 LIMITS = TimeLimits(connect=2, lock=1, statement=1.5, idle=1.5, answer=2, network=2)
@@ -37,6 +37,7 @@ class PostgresBrokerNotes:
     def __init__(self, url: str) -> None:
         """``url``: the address of the database. Raise StartError if it is no address. The database may be away."""
         self._address = parse_address(url)
+        self._failures = Failures(self._address)
         self._lock = threading.Lock()
         self._connection: BoundedConnection | None = None
 
@@ -70,7 +71,7 @@ class PostgresBrokerNotes:
             self._connection = None
 
     def _run(self, statement: str, *values: object) -> Sequence[tuple[Any, ...]]:
-        with self._lock, store_errors(self._address):
+        with self._lock, self._failures.translate():
             try:
                 if self._connection is None:
                     self._connection = connect(self._address, LIMITS)

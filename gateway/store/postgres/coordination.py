@@ -13,7 +13,7 @@ from gateway.model.cluster import ClusterView, OwnedCamera, Replica
 from gateway.store.postgres import coordination_statements as statements
 from gateway.store.postgres.address import parse_address
 from gateway.store.postgres.connections import BoundedConnection, TimeLimits, connect
-from gateway.store.postgres.failures import store_errors
+from gateway.store.postgres.failures import Failures
 from gateway.store.protocols.coordination import Member, News
 
 CONNECT_S = 2
@@ -28,6 +28,7 @@ class PostgresCoordination:
     def __init__(self, url: str, lease_s: float) -> None:
         """``url``: the address of the database, which may be away. Raise StartError if it is no address."""
         self._address = parse_address(url)
+        self._failures = Failures(self._address)
         # A replica whose connection died must be able to try again before its lease ends.
         limit = lease_s / 3
         self._limits = TimeLimits(CONNECT_S, lock=limit, statement=limit, idle=limit, answer=limit, network=lease_s)
@@ -84,7 +85,7 @@ class PostgresCoordination:
         self._run(statements.LEAVE, *_own(member))
 
     def wait_for_news(self, seconds: float) -> News:
-        with store_errors(self._address):
+        with self._failures.translate():
             try:
                 connection = self._connect()
                 if not self._is_listening:
@@ -115,14 +116,14 @@ class PostgresCoordination:
         return self._connection
 
     def _run(self, statement: str, *values: object) -> Sequence[Row]:
-        with store_errors(self._address):
+        with self._failures.translate():
             try:
                 cursor = self._connect().execute(statement, values)
                 return cursor.fetchall() if cursor.description else ()
             except errors.UndefinedTable:
                 self.close()
                 raise Unavailable(
-                    f"PostgreSQL at {self._address.place} has no tables of Facegate: start a gateway first"
+                    "the database of people.store has no tables of Facegate: start a gateway first"
                 ) from None
             except psycopg.Error:
                 # An answer that comes late must not be taken for that of the next statement.

@@ -14,7 +14,7 @@ from psycopg.errors import LockNotAvailable
 from gateway.errors import GatewayError, StartError
 from gateway.store.postgres.address import Address, parse_address
 from gateway.store.postgres.connections import BoundedConnection, Connections, TimeLimits
-from gateway.store.postgres.failures import as_start_error, store_errors
+from gateway.store.postgres.failures import Failures, as_start_error
 from gateway.store.postgres.schema import prepare_schema
 from gateway.store.postgres.statements import number_parameters
 from gateway.store.relational.database import Row
@@ -69,6 +69,7 @@ class PostgresDatabase:
     def __init__(self, url: str, *, participant: Participant | None = None, limits: TimeLimits | None = None) -> None:
         """Connect, and create or upgrade the tables. Raise StartError, with a sentence about what to do."""
         self.address: Address = parse_address(url)
+        self._failures = Failures(self.address)
         self.dialect = Dialect()
         self.limits = limits or TimeLimits()
         self._participants = () if participant is None else (participant,)
@@ -97,7 +98,7 @@ class PostgresDatabase:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Return all rows of a query. Raise Busy or GatewayError."""
-        with store_errors(self.address):
+        with self._failures.translate():
             if (within := self._transactions.get(threading.get_ident())) is not None:
                 return within.execute(sql, values).fetchall()
             connection, cursor = self._run(sql, values)
@@ -118,13 +119,13 @@ class PostgresDatabase:
         The changes of all processes come one after the other. An inner transaction is a part of the outer one.
         """
         turn = self._turn_to_change()
-        with store_errors(self.address), turn, self._nested(_BEGIN_CHANGE, self._participants) as connection:
+        with self._failures.translate(), turn, self._nested(_BEGIN_CHANGE, self._participants) as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[PostgresConnection]:
         """Let several queries see one state while others write. Raise Busy or GatewayError."""
-        with store_errors(self.address), self._nested(_BEGIN_READING) as connection:
+        with self._failures.translate(), self._nested(_BEGIN_READING) as connection:
             yield connection
 
     @property
@@ -150,7 +151,7 @@ class PostgresDatabase:
 
     def rewrite(self, table: str) -> None:
         """Write the file of a table again, without older rows. Raise Busy if somebody uses the table."""
-        with store_errors(self.address):
+        with self._failures.translate():
             connection, _ = self._run(f"SET lock_timeout = {REWRITE_LOCK_MS}")
             try:
                 # All others who want to read the table wait as long as this waits for its readers.

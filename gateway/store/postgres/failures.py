@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +14,13 @@ from psycopg import errors
 from gateway.errors import Busy, GatewayError, StartError, StoreAway
 from gateway.store.postgres.address import Address
 
+log = logging.getLogger(__name__)
+
 RETRY_S = 2
 """Seconds after which a request may be repeated when PostgreSQL is away or does something else."""
+
+LOG_INTERVAL_S = 60.0
+"""Time between two lines of the log about the same failure."""
 
 _WAITS = (errors.LockNotAvailable, errors.QueryCanceled, errors.SerializationFailure, errors.DeadlockDetected)
 """The database did not get to the statement in time. It changed nothing."""
@@ -61,26 +69,46 @@ class LostConnection(errors.OperationalError):
     """A server that did not answer in time. It may be paused, or on the other side of a broken network."""
 
 
-@contextmanager
-def store_errors(address: Address) -> Iterator[None]:
-    """Raise errors of PostgreSQL as Busy if another attempt may succeed, else as GatewayError."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise as_gateway_error(error, address) from error
+class Failures:
+    """The errors of one database as errors of the gateway. Any thread may use the object.
 
+    Anybody may get the message of such an error. So the place of the database, and what PostgreSQL says about the
+    connection, are only in the log.
+    """
 
-def as_gateway_error(error: psycopg.Error, address: Address) -> GatewayError:
-    """Return the error for a statement that failed."""
-    if isinstance(error, _WAITS):
-        return Busy(f"the people store has too much to do now ({reason_of(error)}): try again", RETRY_S)
-    if isinstance(error, errors.ReadOnlySqlTransaction):
-        return Busy(f"PostgreSQL at {address.place} accepts no changes now: try again later", RETRY_S)
-    if isinstance(error, errors.DiskFull):
-        return GatewayError(f"the people store: the disk of PostgreSQL at {address.place} is full")
-    if isinstance(error, errors.OperationalError | errors.InternalError):
-        return Busy(f"PostgreSQL at {address.place} is away ({reason_of(error)}): try again", RETRY_S)
-    return GatewayError(f"the people store: {reason_of(error)}")
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._logged = ""
+        self._logged_at = -math.inf
+
+    @contextmanager
+    def translate(self) -> Iterator[None]:
+        """Raise errors of PostgreSQL as Busy if another attempt may succeed, else as GatewayError."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: psycopg.Error) -> GatewayError:
+        if isinstance(error, _WAITS):
+            return Busy(f"the people store has too much to do now ({reason_of(error)}): try again", RETRY_S)
+        if isinstance(error, errors.ReadOnlySqlTransaction):
+            self._log(error)
+            return Busy("the people store accepts no changes now: try again later", RETRY_S)
+        if isinstance(error, errors.DiskFull):
+            self._log(error)
+            return GatewayError("the people store has no space left: make room on the disk of PostgreSQL")
+        if isinstance(error, errors.OperationalError | errors.InternalError):
+            self._log(error)
+            return Busy("the people store cannot be reached now: try again", RETRY_S)
+        return GatewayError(f"the people store: {reason_of(error)}")
+
+    def _log(self, error: psycopg.Error) -> None:
+        """Log where and why, once a minute while it stays the same: many threads try again and again."""
+        line, now = f"PostgreSQL at {self._address.place}: {reason_of(error)}", time.monotonic()
+        if line != self._logged or now > self._logged_at + LOG_INTERVAL_S:
+            self._logged, self._logged_at = line, now
+            log.warning("%s", line)
 
 
 def as_start_error(error: psycopg.Error, address: Address) -> StartError:

@@ -78,7 +78,7 @@ class PostgresStore:
         self.backups = PostgresBackups(self.keys, older_files)
         self.status = RelationalStatus(database)
         self.camera_switches = RelationalCameraSwitches(database)
-        self.tokens = RelationalTokens(database, f"PostgreSQL at {database.address.place}")
+        self.tokens = RelationalTokens(database, "PostgreSQL")
         self.audit.flush()
         self.keys.destroy_erased()
 

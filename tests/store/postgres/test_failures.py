@@ -64,7 +64,7 @@ def test_server_that_is_away_is_busy_until_it_is_back(postgres_server: PostgresS
             end()
             try:
                 for use in uses:
-                    with pytest.raises(Busy, match=r"PostgreSQL at 127\.0\.0\.1:\d+/facegate_\w+ is away") as caught:
+                    with pytest.raises(Busy, match=r"^the people store cannot be reached now: try again$") as caught:
                         use()
                     assert caught.value.retry_after >= 1
                 assert not database.is_writable()
@@ -80,6 +80,30 @@ def test_server_that_is_away_is_busy_until_it_is_back(postgres_server: PostgresS
 def reading(database: PostgresDatabase) -> None:
     with database.reading() as db:
         db.execute("SELECT 1")
+
+
+def test_place_of_a_server_that_is_away_is_in_the_log_only(
+    postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: devices and callers without a token learned the host and the port of the database."""
+    with closing(PostgresDatabase(postgres_server.create_database())) as database:
+
+        def fail() -> str:
+            with pytest.raises(Busy) as caught:
+                write(database)
+            return str(caught.value)
+
+        postgres_server.stop()
+        try:
+            fail()
+            texts = [fail() for _ in range(5)]
+        finally:
+            postgres_server.start()
+        place = database.address.place
+        host, port = place.partition("/")[0].split(":")
+        assert not [each for each in texts if host in each or port in each]
+        # Connections from before fail with another reason than new ones.
+        assert len([each for each in caplog.messages if each.startswith(f"PostgreSQL at {place}: ")]) in {1, 2}
 
 
 def test_transaction_of_a_killed_server_is_undone(postgres_server: PostgresServer) -> None:
@@ -123,7 +147,7 @@ def test_paused_process_within_a_transaction_does_not_stop_the_others(
     write(database)
     os.kill(holder.pid, signal.SIGCONT)
     output, _ = holder.communicate("go on\n", timeout=60)
-    assert output.startswith("Busy PostgreSQL at 127.0.0.1:")
+    assert output.startswith("Busy the people store cannot be reached now")
     assert names(database) == {"written"}
 
 
@@ -150,15 +174,16 @@ def test_statement_that_takes_too_long_is_busy(prepared_url: str) -> None:
         assert names(database) == set()
 
 
-def test_paused_server_is_busy_and_later_used_again(prepared_url: str) -> None:
+def test_paused_server_is_busy_and_later_used_again(prepared_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """The kernel of a paused server still confirms each packet, so that no keep-alive of TCP helps."""
     with closing(PostgresDatabase(prepared_url, limits=TimeLimits(answer=2))) as database:
         (pid,) = database.row("SELECT pg_backend_pid()") or (0,)
         os.kill(pid, signal.SIGSTOP)
         try:
-            with pytest.raises(Busy, match="did not answer within 2 s"):
+            with pytest.raises(Busy, match="cannot be reached now"):
                 # A lost connection is replaced, but not one that was just too slow.
                 names(database)
+            assert "it did not answer within 2 s" in caplog.text
             assert names(database) == set()
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -246,7 +271,7 @@ def test_user_without_rights_is_told_the_statement(postgres_server: PostgresServ
 
 def test_closed_store_is_an_error(database: PostgresDatabase) -> None:
     database.close()
-    with pytest.raises(GatewayError, match="the store is closed"):
+    with pytest.raises(GatewayError, match="cannot be reached now"):
         names(database)
 
 
