@@ -5,7 +5,9 @@ set -eu
 cd "$(dirname "$0")"
 host=${1:-localhost}
 umask 022
-mkdir -p -m 0700 secrets
+mkdir -p secrets
+# A folder that is there already may let others in.
+chmod 0700 secrets
 cd secrets
 
 make() {

@@ -4,8 +4,11 @@
 set -eu
 umask 077
 data=/mosquitto/data
-touch "$data/passwords"
-mosquitto_passwd -b "$data/passwords" facegate "$(cat /run/secrets/FACEGATE_MQTT__PASSWORD)"
+# The password is in no argument of a program: everybody on the machine can read those.
+{ printf facegate: && cat /run/secrets/FACEGATE_MQTT__PASSWORD; } >"$data/passwords.new"
+mosquitto_passwd -U "$data/passwords.new"
+[ ! -e "$data/passwords" ] || sed /^facegate:/d "$data/passwords" >>"$data/passwords.new"
+mv "$data/passwords.new" "$data/passwords"
 [ -e "$data/acl" ] || cp /mosquitto/acl "$data/acl"
 chmod 0600 "$data/passwords" "$data/acl"
 exec mosquitto -c /mosquitto/config/logins.conf

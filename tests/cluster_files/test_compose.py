@@ -6,6 +6,7 @@ No container engine is needed here: docs/how-to/run-several-gateways.md says tha
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -24,6 +25,11 @@ from tests.support import MOSQUITTO, ROOT, accepts, free_port, wait_for
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 REPLICAS = [name for name in SERVICES if name.startswith("replica")]
+HASHED = (
+    "$7$101$ftvRnhZhVhNbEsDO$FpHb4GkXg2eQEQs3Hk1sRq1mBQ6cR1x2Jq0bHqgLhVbE2zZbXkJ2yOqQJ2C0mE7WpY6cYf5LkF6w4rW2c0w0Aw=="
+)
+"""The hash of a password that nobody knows, as mosquitto_passwd writes it."""
+
 SINGLE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["facegate"]
 
 
@@ -89,6 +95,15 @@ def test_secrets_are_the_files_that_the_script_makes(secrets: Path) -> None:
     assert (FOLDER / "secrets").relative_to(ROOT).as_posix() + "/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+def test_folder_of_secrets_is_closed_to_others_if_it_was_open(secrets: Path) -> None:
+    secrets.chmod(0o755)
+    for path in secrets.iterdir():
+        path.chmod(0o666)
+    make_secrets(secrets.parent)
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()} == {0o444}
+
+
 def test_secrets_that_are_there_stay(secrets: Path) -> None:
     before = {path: path.read_bytes() for path in secrets.iterdir()}
     make_secrets(secrets.parent)
@@ -131,10 +146,19 @@ def test_broker_lets_replicas_in_and_nobody_without_a_login(tmp_path: Path, secr
         conf, script = conf.replace(place, path), script.replace(place, path)
     (tmp_path / "logins.conf").write_text(conf)
     (tmp_path / "data").mkdir()
+    passwords = tmp_path / "data" / "passwords"
+    passwords.write_text(f"facegate:{HASHED}\nporch:{HASHED}\n")
+    arguments = tmp_path / "arguments"
+    (tmp_path / "programs").mkdir()
+    # Notes its arguments, which every user of the machine could read, and does the work.
+    noting = tmp_path / "programs" / "mosquitto_passwd"
+    noting.write_text(f'#!/bin/sh\necho "$@" >>{arguments}\nexec {shutil.which("mosquitto_passwd")} "$@"\n')
+    noting.chmod(0o755)
+    path = f"{noting.parent}:{os.environ['PATH']}"
     password = (secrets / "FACEGATE_MQTT__PASSWORD").read_text().strip()
     with (
         (tmp_path / "log").open("wb") as log,
-        subprocess.Popen(["sh", "-c", script], stdout=log, stderr=log) as process,
+        subprocess.Popen(["sh", "-c", script], stdout=log, stderr=log, env={**os.environ, "PATH": path}) as process,
     ):
         try:
             wait_for(lambda: process.poll() is not None or accepts(port))
@@ -148,6 +172,12 @@ def test_broker_lets_replicas_in_and_nobody_without_a_login(tmp_path: Path, secr
             )
             with pytest.raises(MQTTException, match="Not authorized"):
                 single("facegate/porch/frame", b"frame", hostname="127.0.0.1", port=port)
+            assert arguments.read_text()
+            assert password not in arguments.read_text()
+            # The logins of cameras stay.
+            facegate, porch = passwords.read_text().splitlines()
+            assert facegate.startswith("facegate:$")
+            assert porch == f"porch:{HASHED}"
         finally:
             process.terminate()
 
