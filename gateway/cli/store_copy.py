@@ -36,8 +36,8 @@ def copy(config: Path | None, source: str | None, target: str | None, dry_run: b
 
     PLACE is sqlite, or an address as postgresql://USER@HOST/DATABASE. Others on this machine may see an address on the
     command line: leave the password out of it, and set PGPASSWORD, or write it into ~/.pgpass. No gateway may be
-    running. The store that is copied stays as it is. The other one must have no people and no tokens. Encrypted records
-    stay encrypted with the same key.
+    running. The store that is copied stays as it is. The other one must be empty: an audit or marks of erasures are not
+    replaced either. Encrypted records stay encrypted with the same key.
     """
     with errors_as_messages():
         if source is None and target is None:

@@ -9,7 +9,7 @@ from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.model.caller import CLI_CALLER
 from gateway.people.wiring import cipher, describe_store, extra_postgres, has_store, open_store
-from gateway.store.copied_tables import StoreTables, copy_tables, count_rows
+from gateway.store.copied_tables import StoreTables, copy_tables, count_content, count_rows
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Store
 from gateway.store.sqlite import tables as sqlite_tables
@@ -44,7 +44,7 @@ def count_copy(source: Settings, target: Settings) -> Mapping[str, int]:
 
 
 def check_copy(source: Settings, target: Settings) -> None:
-    """Raise StartError unless there is a store to copy, and no other one with people or tokens at the target."""
+    """Raise StartError unless there is a store to copy, and none with any content at the target."""
     if (source.people.postgres_url is None) == (target.people.postgres_url is None):
         raise StartError(
             "One of the two stores must be sqlite, and the other one in PostgreSQL. Between two databases of"
@@ -52,20 +52,28 @@ def check_copy(source: Settings, target: Settings) -> None:
         )
     if not has_store(source):
         raise StartError(f"There is no people store at {describe_store(source)}: nothing was copied.")
-    if not has_store(target):
-        return
-    with closing(open_store(target, PeopleLimits(), may_encrypt=False)) as store:
-        people, tokens = store.people.count_people(), len(store.tokens.list_tokens())
-    if people or tokens:
+    if found := _find_content(target):
         remedy = (
             "move these files elsewhere first"
             if target.people.postgres_url is None
             else "name another database, or remove the store with `DROP SCHEMA facegate CASCADE`"
         )
         raise StartError(
-            f"The store at {describe_store(target)} has {people} people and {tokens} tokens, and a copy would replace"
-            f" them: {remedy}."
+            f"The store at {describe_store(target)} is not empty ({found}), and a copy would replace it: {remedy}."
         )
+
+
+def _find_content(settings: Settings) -> str:
+    """Return the tables with rows, or the files, that a new store has not. Raise GatewayError."""
+    if not has_store(settings):
+        is_sqlite = settings.people.postgres_url is None
+        # The audit and the keys also count without the people.
+        return ", ".join(sqlite_tables.find_files(settings.data)) if is_sqlite else ""
+    with closing(open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
+        _flush_audit(store)
+        store.audit.read_head()
+    with _reading(settings) as tables:
+        return ", ".join(f"{table}: {count}" for table, count in count_content(tables).items())
 
 
 def _flush_audit(store: Store) -> None:

@@ -113,6 +113,15 @@ def count_rows(tables: StoreTables) -> dict[str, int]:
     return {name: tables.count(name) for name in COPIED_TABLES}
 
 
+def count_content(tables: StoreTables) -> dict[str, int]:
+    """Return the number of rows of each table that has more rows than in a new store."""
+    counts = {name: count for name, count in count_rows(tables).items() if count}
+    # A new store that is encrypted has the key for faces without a name, whose owner is the empty text.
+    if not any(owner for owner, _ in tables.rows("data_keys")):
+        counts.pop("data_keys", None)
+    return counts
+
+
 def copy_tables(source: StoreTables, target: StoreTables, note_rows: Callable[[int], object]) -> None:
     """Replace all tables of a store by those of another one. ``note_rows``: called with each number of copied rows.
 

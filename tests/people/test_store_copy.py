@@ -27,7 +27,7 @@ from gateway.store.copied_tables import COPIED_TABLES, StoreTables
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Store
 from gateway.store.records import FOLDER_PREFIX, SightingRecord, StoredFace
-from gateway.store.sqlite.live_files import LIVE_FILES
+from gateway.store.sqlite.live_files import LIVE_FILES, STORE_FILE
 from gateway.store.sqlite.tables import NEW_FOLDER, reading_tables
 from gateway.store.tokens import Token, digest_of
 from tests.examples import QUALITY, descriptor
@@ -166,9 +166,9 @@ def test_interrupted_copy_changes_nothing(
 def test_store_with_people_is_not_replaced(filled: Settings, postgres_url: str) -> None:
     there = filled.with_store(postgres_url)
     copy_store(filled, there, ignore_rows)
-    with pytest.raises(StartError, match="has 3 people and 1 tokens"):
+    with pytest.raises(StartError, match=r"is not empty \(people: 3, "):
         copy_store(filled, there, ignore_rows)
-    with pytest.raises(StartError, match=r"has 3 people and 1 tokens, .*: move these files elsewhere first"):
+    with pytest.raises(StartError, match=r"is not empty \(people: 3, .*: move these files elsewhere first"):
         copy_store(there, filled, ignore_rows)
 
 
@@ -179,17 +179,60 @@ def test_store_in_use_is_not_copied(filled: Settings, postgres_url: str) -> None
         copy_store(filled, there, ignore_rows)
 
 
+def erase_all(store: Store) -> None:
+    """Leave nothing but marks and lines of the audit: these hold that somebody was erased."""
+    enrol(store, "Eve", picture("d6", descriptor(6)))
+    store.people.remove("eve", REST_CALLER, erase=True)
+    store.keys.destroy_erased()
+    store.audit.flush()
+
+
 @pytest.mark.extra
-def test_older_files_without_people_are_moved_aside(filled: Settings, tmp_path: Path, postgres_url: str) -> None:
+def test_store_with_marks_and_audit_only_is_not_replaced(filled: Settings, tmp_path: Path, postgres_url: str) -> None:
+    """Regression: a copy deleted the audit and the marks of erasures of a store without people and tokens."""
+    there = filled.with_store(postgres_url)
+    with opened(there) as store:
+        erase_all(store)
+        lines = store.audit.read_head()
+    with pytest.raises(StartError, match=r"is not empty \(gone: 1, tombstones: 2, .*audit: 2\), .*DROP SCHEMA"):
+        copy_store(filled, there, ignore_rows)
+    with opened(there) as store:
+        assert store.removal_marks.is_picture_removed("d6")
+        assert store.audit.read_head() == lines
+
+
+@pytest.mark.extra
+def test_files_of_a_store_without_people_are_not_replaced(filled: Settings, tmp_path: Path, postgres_url: str) -> None:
     there = filled.with_store(postgres_url)
     copy_store(filled, there, ignore_rows)
     back = make_settings(tmp_path / "back", filled.people.key.get_secret_value() if filled.people.key else None)
+    source = there.model_copy(update={"data": back.data})
     with opened(back) as store:
-        store.audit.record(REST_CALLER, "start")
-        store.audit.flush()
+        erase_all(store)
+    files = {each.name: each.read_bytes() for each in back.data.iterdir() if each.is_file()}
+    with pytest.raises(StartError, match=r"tombstones: 2, .*: move these files elsewhere first"):
+        copy_store(source, back, ignore_rows)
+    # The audit and the keys count too.
+    (back.data / STORE_FILE).unlink()
+    with pytest.raises(StartError, match=r"is not empty .*audit\.sqlite.*: move these files elsewhere first"):
+        copy_store(source, back, ignore_rows)
+    assert {name: (back.data / name).read_bytes() for name in files if name in LIVE_FILES[1:]}.items() <= files.items()
+
+
+@pytest.mark.extra
+def test_files_of_a_new_store_are_replaced_and_leave_nothing(
+    filled: Settings, tmp_path: Path, postgres_url: str
+) -> None:
+    """Regression: they stayed in a folder before-copy-…, which no later erasure reached."""
+    there = filled.with_store(postgres_url)
+    with opened(there):
+        pass
+    copy_store(filled, there, ignore_rows)
+    back = make_settings(tmp_path / "back", filled.people.key.get_secret_value() if filled.people.key else None)
+    with opened(back):
+        pass
     copy_store(there.model_copy(update={"data": back.data}), back, ignore_rows)
-    (aside,) = back.data.glob("before-copy-*")
-    assert {"people.sqlite", "audit.sqlite"} <= {each.name for each in aside.iterdir()}
+    assert not [each for each in back.data.rglob("*") if each.is_dir() and each.name != "known_faces"]
     with opened(back) as store:
         assert store.people.count_people() == 3
 
@@ -214,7 +257,7 @@ def test_command_copies_and_says_so(filled: Settings, tmp_path: Path, postgres_u
     with data_folder_lock(filled.data):
         assert "stop it first" in run("--to", postgres_url, code=1)
     assert "set people.store to the new store" in run("--to", postgres_url)
-    assert "has 3 people" in run("--to", postgres_url, "--json", code=1)
+    assert "is not empty (people: 3, " in run("--to", postgres_url, "--json", code=1)
 
 
 def columns_of(db: sqlite3.Connection, table: str) -> set[str]:

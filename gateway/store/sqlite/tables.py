@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +26,11 @@ from gateway.store.sqlite.token_file import ACCESS_FILE, TokenFile
 
 NEW_FOLDER = "store-copy.new"
 """The folder in the data folder in which the files of a copy are written, until all of them are complete."""
+
+
+# The store comes last: without it no gateway takes the others for its own.
+_FILES = (AUDIT_KEY_FILE, *(name for name in LIVE_FILES if name != STORE_FILE), STORE_FILE)
+"""The names of all files of a store."""
 
 
 class SqliteTables:
@@ -111,7 +115,7 @@ def reading_tables(data: Path) -> Iterator[SqliteTables]:
 def new_tables(data: Path, cipher: Cipher) -> Iterator[SqliteTables]:
     """Give the tables of a new store, which is in the data folder if the block ends without an error.
 
-    The files of an older store without people are moved aside. Raise StartError or GatewayError.
+    The files of an empty store are replaced. Raise StartError or GatewayError.
     """
     new = data / NEW_FOLDER
     shutil.rmtree(new, ignore_errors=True)
@@ -152,15 +156,18 @@ def _transaction(data: Path) -> Iterator[sqlite3.Connection]:
         raise GatewayError(f"the people store in {data} cannot be copied: {error}") from None
 
 
+def find_files(data: Path) -> list[str]:
+    """Return the names of the files of a store that are in a data folder."""
+    return [name for name in _FILES if (data / name).exists()]
+
+
 def _move_into_place(new: Path, data: Path) -> None:
-    """Move complete files into the data folder, and those of an older store into a folder beside them."""
-    aside = data / f"before-copy-{time.strftime('%Y%m%d-%H%M%S')}"
-    # The store comes last: without it no gateway takes the others for its own.
-    names = [AUDIT_KEY_FILE, *(name for name in LIVE_FILES if name != STORE_FILE), STORE_FILE]
-    for file in (data / f"{name}{suffix}" for name in names for suffix in ("", *SIDECARS)):
+    """Move complete files into the data folder, and those of an empty store into the folder that is deleted."""
+    replaced = new / "replaced"
+    replaced.mkdir(mode=0o700)
+    for file in (data / f"{name}{suffix}" for name in _FILES for suffix in ("", *SIDECARS)):
         if file.exists():
-            aside.mkdir(mode=0o700, exist_ok=True)
-            file.rename(aside / file.name)
-    for name in names:
+            file.rename(replaced / file.name)
+    for name in _FILES:
         if (new / name).exists():
             (new / name).rename(data / name)
