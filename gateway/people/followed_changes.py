@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from gateway.errors import Conflict, UnknownPerson
 from gateway.people.gallery_updater import GalleryUpdater
 
 
@@ -35,6 +36,9 @@ class FollowedChanges:
     def change(self) -> Iterator[None]:
         """Make a change within this context. The outermost one ends when the change is effective everywhere.
 
+        So does a context that ends with UnknownPerson or Conflict: another replica may have made the change that this
+        one finds made, and may still wait for the others.
+
         A thread enters the outermost context before it takes any lock: other threads need the locks to follow.
         """
         thread = threading.get_ident()
@@ -42,10 +46,22 @@ class FollowedChanges:
             yield
             self.refresh()
             return
+        try:
+            with self._outermost(thread):
+                yield
+        except (UnknownPerson, Conflict):
+            self._settle()
+            raise
+        self._settle()
+
+    @contextmanager
+    def _outermost(self, thread: int) -> Iterator[None]:
         self._changing.add(thread)
         try:
             yield
         finally:
             self._changing.remove(thread)
+
+    def _settle(self) -> None:
         self.refresh()
         self._confirm()

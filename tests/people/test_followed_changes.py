@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import Busy, Conflict, UnknownPerson
+from gateway.errors import BadRequest, Busy, Conflict, UnknownPerson
 from gateway.model import FoundFace, Image
 from gateway.model.caller import REST_CALLER
 from gateway.people.registry import Registry
@@ -141,15 +141,29 @@ def test_repeated_request_waits_again(people: PeopleServices, replicas: Replicas
     assert len(replicas.waits) == 3
 
 
-def test_change_that_fails_waits_for_nobody(people: PeopleServices, replicas: Replicas) -> None:
+def test_change_that_another_replica_made_waits_for_it(people: PeopleServices, replicas: Replicas) -> None:
+    """Regression: a second removal was answered, "nobody has this id", while a third replica still named the person."""
     enrol(people, "Alice")
     enrol(people, "Bob")
     replicas.waits.clear()
     with pytest.raises(Conflict):
         people.registry.rename("alice", "Bob", REST_CALLER)
-    with pytest.raises(UnknownPerson):
+    for remove in (people.registry.remove, people.registry.erase):
+        with pytest.raises(UnknownPerson):
+            remove("carol", REST_CALLER)
+    assert replicas.waits == [people.store.faces.revision()] * 3
+    replicas.error = Busy("not all replicas follow yet", 1)
+    with pytest.raises(Busy):
         people.registry.erase("carol", REST_CALLER)
-    assert replicas.waits == []
     # The failed change is over: the next one is the outermost again.
+    replicas.error = None
     people.registry.rename("alice", "Ada", REST_CALLER)
-    assert len(replicas.waits) == 1
+    assert len(replicas.waits) == 5
+
+
+def test_change_that_is_refused_waits_for_nobody(people: PeopleServices, replicas: Replicas) -> None:
+    enrol(people, "Alice")
+    replicas.waits.clear()
+    with pytest.raises(BadRequest):
+        people.registry.rename("alice", "", REST_CALLER)
+    assert replicas.waits == []
