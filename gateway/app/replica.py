@@ -8,6 +8,7 @@ from gateway.app.parts import JoinedParts
 from gateway.app.people_follower import PeopleFollower
 from gateway.cluster.leader_tasks import LeaderTasks
 from gateway.cluster.membership import Membership, MembershipSettings
+from gateway.cluster.standing import Holdings
 from gateway.config import Settings
 from gateway.live.announcer import Announcer
 from gateway.live.announcer_parts import LeaderAnnouncer, OwnerAnnouncer, RemovalAnnouncer
@@ -27,7 +28,6 @@ from gateway.service.live_notes import StoredCameras
 from gateway.service.named_answers import NamedAnswers
 from gateway.service.service import Submit
 from gateway.service.shared_cameras import SharedCameras
-from gateway.store.protocols import Store
 
 
 class ReplicaParts:
@@ -43,13 +43,17 @@ class ReplicaParts:
             self._store.open_coordination,
             MembershipSettings(cluster.lease_s, cluster.names_s, cluster.address, settings.live.most_cameras),
             lambda: self._follower.follow(),
+            self._find_cleared,
         )
         self.member = ClusterMember(self.membership, self._store.notes)
         self._writer = BoardWriter(self._store.board)
 
-    def confirm(self, _store: Store) -> None:
-        """Wait until all replicas follow the people as they are in the store now. Raise Busy."""
-        self.membership.confirm_everywhere()
+    def confirm(self, removed: bool) -> None:
+        """Wait until all replicas follow the people as they are in the store now. Raise Busy.
+
+        ``removed``: wait also until no retained message names people who are not enrolled.
+        """
+        self.membership.confirm_everywhere(removed=removed)
 
     def cluster_health(self) -> ClusterHealth | None:
         """Return the state of the cluster."""
@@ -154,7 +158,14 @@ class ReplicaParts:
         if gained:
             if self._moves is not None:
                 self._moves.move(gained, set())
-            replica.gain_cameras(sorted(gained))
+            replica.gain_cameras()
+
+    def _find_cleared(self, held: Holdings) -> Holdings:
+        """Return the part of what this replica holds whose retained messages are all its own."""
+        replica = self._parts.mqtt.replica
+        assert replica is not None
+        cameras = {each: held.cameras[each] for each in replica.find_cleared(held.cameras)}
+        return Holdings(cameras, held.leads_since if replica.has_cleared_as_leader() else None, held.admission)
 
     def _lead(self, is_leader: bool) -> None:
         replica = self._parts.mqtt.replica

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 
 from gateway.cluster.confirmation import Confirmation
 from gateway.config import Settings
 from gateway.people.cluster_store import open_coordination
-from gateway.people.wiring import Confirm
+from gateway.people.followed_changes import Confirm
 
 
 def confirmation_of(settings: Settings) -> Confirm | None:
     """Return the wait for the replicas; None for a gateway without replicas. The wait raises Busy after a while."""
-    return None if settings.cluster.name is None else lambda _store: _wait(settings)
+    return None if settings.cluster.name is None else partial(_wait, settings)
 
 
-def _wait(settings: Settings) -> None:
+def _wait(settings: Settings, removed: bool) -> None:
     cluster = settings.cluster
     with closing(Confirmation(open_coordination(settings), cluster.lease_s, cluster.names_s)) as confirmation:
-        confirmation.wait_for_all()
+        confirmation.wait_for_all(removed=removed)

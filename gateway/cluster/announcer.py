@@ -61,7 +61,7 @@ class Announcer:
         self._on_dropped = on_dropped
         self._on_leader: list[OnLeader] = []
         self._on_cameras: list[OnCameras] = []
-        self._known = NOTHING
+        self._known = self._told = NOTHING
         self._busy_since: float | None = None
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="cluster listeners")
@@ -86,6 +86,11 @@ class Announcer:
     def known(self) -> Holdings:
         """The cameras and the leadership that the listeners know of."""
         return self._known
+
+    @property
+    def told(self) -> Holdings:
+        """The cameras and the leadership that all listeners have taken over."""
+        return self._told
 
     def busy_s(self) -> float:
         """Return the seconds since which the listeners work on the same change."""
@@ -113,6 +118,7 @@ class Announcer:
                 self._standing.changed.wait(min(self._standing.next_end_s(), LONGEST_WAIT_S))
 
     def _tell(self, held: Holdings, change: Change) -> None:
+        self._told = _keep_held(self._told, held)
         if change.ends_leadership:
             _call([partial(each, False) for each in reversed(self._on_leader)])
         if change.lost:
@@ -124,6 +130,16 @@ class Announcer:
             _call([partial(each, change.gained, set()) for each in self._on_cameras])
         if change.begins_leadership:
             _call([partial(each, True) for each in self._on_leader])
+        self._told = held
+
+
+def _keep_held(told: Holdings, held: Holdings) -> Holdings:
+    """Return the part of what was told that is still held."""
+    return Holdings(
+        {name: epoch for name, epoch in told.cameras.items() if held.cameras.get(name) == epoch},
+        told.leads_since if told.leads_since == held.leads_since else None,
+        held.admission,
+    )
 
 
 def _call(calls: Iterable[Callable[[], object]]) -> None:

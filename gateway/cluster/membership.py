@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gateway import __version__
 from gateway.cluster.announcer import Announcer, OnCameras, OnLeader
+from gateway.cluster.clearing import Clearing, FindCleared
 from gateway.cluster.confirmation import Confirmation
 from gateway.cluster.follower import Follow, Follower
 from gateway.cluster.lease_keeper import LISTENER_LEASES, LeaseKeeper
@@ -37,12 +38,18 @@ class Membership:
     """
 
     def __init__(
-        self, replica: str, open_coordination: Callable[[], Coordination], settings: MembershipSettings, follow: Follow
+        self,
+        replica: str,
+        open_coordination: Callable[[], Coordination],
+        settings: MembershipSettings,
+        follow: Follow,
+        find_cleared: FindCleared = lambda held: held,
     ) -> None:
         """``replica``: the id of this replica, the same after each start.
 
         ``open_coordination``: returns another connection each time. ``follow``: applies all changes of people, waits
-        for the answers in flight, and returns the revision that holds now.
+        for the answers in flight, and returns the revision that holds now. ``find_cleared``: by default, nothing is
+        retained at a broker.
         """
         self.replica = replica
         member = Member(
@@ -51,7 +58,9 @@ class Membership:
         self._lease_s = settings.lease_s
         self._standing = Standing(replica, settings.lease_s, settings.names_s)
         self._announcer = Announcer(self._standing, lambda: self._lease.wake(), lambda: self._follower.wake())
-        self._follower = Follower(member, open_coordination(), follow, self._note_followed)
+        coordination = open_coordination()
+        clearing = Clearing(member, coordination, lambda: self._announcer.told, find_cleared)
+        self._follower = Follower(member, coordination, follow, self._note_followed, clearing)
         self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
         self._lease = LeaseKeeper(
             member, open_coordination(), self._standing, self._follower, self._announcer, settings.most_cameras
@@ -156,12 +165,13 @@ class Membership:
         problem = self.problem
         return () if problem is None else (f"this replica does not renew its lease: {problem}",)
 
-    def confirm_everywhere(self) -> None:
+    def confirm_everywhere(self, *, removed: bool = False) -> None:
         """Wait until each replica follows the present people of the store, or may name nobody any more.
 
-        Raise Busy if that takes too long. The change is made in any case.
+        ``removed``: wait also until no retained message names people who are not enrolled. Raise Busy if that takes too
+        long. The change is made in any case.
         """
-        self._confirmation.wait_for_all()
+        self._confirmation.wait_for_all(removed=removed)
 
     def _note_followed(self, started_at: float) -> None:
         if self._standing.note_followed(started_at):

@@ -56,7 +56,8 @@ class RetainedJournal(Protocol):
     def left_behind(self, owner: str, current: Collection[str]) -> list[str]:
         """Return the owner's topics that are not among its current ones, sorted.
 
-        The owner publishes an empty retained message on each, and calls ``remove`` when the broker has it.
+        The owner publishes an empty retained message on each, and calls ``remove`` when the broker has it. Raises Busy
+        if the topics cannot be read now.
         """
 
     def belongs_to(self, owner: str, topic: str) -> bool:

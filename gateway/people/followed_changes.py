@@ -9,23 +9,29 @@ from contextlib import contextmanager
 from gateway.errors import Conflict, UnknownPerson
 from gateway.people.gallery_updater import GalleryUpdater
 
+Confirm = Callable[[bool], None]
+"""A function that waits until all replicas of the gateway follow the people as the store has them now.
 
-def confirm_nothing() -> None:
+With True, somebody was removed: it waits also until no retained message at the broker names that person. It raises Busy
+if that takes too long.
+"""
+
+
+def confirm_nothing(_removed: bool) -> None:
     """Return immediately: a single gateway has no replicas that have to follow."""
 
 
 class FollowedChanges:
     """The changes of people by this process. Safe to use from any thread.
 
-    ``confirm``: waits until all live replicas follow the store as it is now. It raises Busy if one of them takes too
-    long: the change is made then, and the same request waits again.
+    If ``confirm`` raises Busy, the change is made, and the same request waits again.
     """
 
-    def __init__(self, updater: GalleryUpdater, confirm: Callable[[], None] = confirm_nothing) -> None:
+    def __init__(self, updater: GalleryUpdater, confirm: Confirm = confirm_nothing) -> None:
         self._updater = updater
         self._confirm = confirm
-        # The threads that make a change. One change may consist of several others.
-        self._changing: set[int] = set()
+        # The threads that make a change, and whether it removes somebody. One change may consist of several others.
+        self._changing: dict[int, bool] = {}
 
     def refresh(self) -> None:
         """Let the searches of this process follow all changes of the store, by whatever process, and finish them."""
@@ -33,35 +39,36 @@ class FollowedChanges:
         self._updater.refresh()
 
     @contextmanager
-    def change(self) -> Iterator[None]:
+    def change(self, *, removes: bool = False) -> Iterator[None]:
         """Make a change within this context. The outermost one ends when the change is effective everywhere.
 
         So does a context that ends with UnknownPerson or Conflict: another replica may have made the change that this
-        one finds made, and may still wait for the others.
+        one finds made, and may still wait for the others. ``removes``: the change may remove somebody.
 
         A thread enters the outermost context before it takes any lock: other threads need the locks to follow.
         """
         thread = threading.get_ident()
         if thread in self._changing:
+            self._changing[thread] |= removes
             yield
             self.refresh()
             return
+        self._changing[thread] = removes
+        removed = False
         try:
-            with self._outermost(thread):
+            try:
                 yield
+            finally:
+                removed = self._changing.pop(thread)
         except (UnknownPerson, Conflict):
-            self._settle()
+            self._settle(removed)
             raise
-        self._settle()
+        self._settle(removed)
 
-    @contextmanager
-    def _outermost(self, thread: int) -> Iterator[None]:
-        self._changing.add(thread)
-        try:
-            yield
-        finally:
-            self._changing.remove(thread)
+    def note_removal(self) -> None:
+        """Note within a change that it may have removed somebody."""
+        self._changing[threading.get_ident()] = True
 
-    def _settle(self) -> None:
+    def _settle(self, removed: bool) -> None:
         self.refresh()
-        self._confirm()
+        self._confirm(removed)

@@ -52,7 +52,10 @@ class Registry:
         Conflict and Timeout (Effects.apply_once).
         """
         with self._changes.change():
-            return change() if effect is None else self._apply_effect(effect, change)
+            reply = change() if effect is None else self._apply_effect(effect, change)
+            if reply is None:
+                self._changes.note_removal()
+            return reply
 
     def _apply_effect(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
         # Every thread takes the lock of the groups before that of the store: otherwise two threads could deadlock.
@@ -141,7 +144,7 @@ class Registry:
 
     def merge(self, slug: str, into: str, caller: Caller) -> PersonEntry:
         """Add the pictures of a person to another person, and remove the first one."""
-        with self._changes.change():
+        with self._changes.change(removes=True):
             return self._store.people.merge(slug, into, caller)
 
     def split(
@@ -170,12 +173,12 @@ class Registry:
 
     def remove_picture(self, slug: str, picture: str, caller: Caller) -> PersonEntry | None:
         """Remove a picture by its id. Return None if the person was removed with the last picture."""
-        with self._changes.change():
+        with self._changes.change(removes=True):
             return self._store.people.remove_picture(slug, picture, caller)
 
     def remove(self, slug: str, caller: Caller) -> Person:
         """Remove a person. Backups still contain the person."""
-        with self._changes.change():
+        with self._changes.change(removes=True):
             return self._remover.remove(slug, caller)
 
     def erase(self, slug: str, caller: Caller) -> Person:
@@ -184,13 +187,13 @@ class Registry:
         A person who was removed before is still erased from the backups. Raises GatewayError if a backup cannot be
         rewritten now.
         """
-        with self._changes.change():
+        with self._changes.change(removes=True):
             return self._remover.erase(slug, caller)
 
     @contextmanager
     def erasing(self) -> Iterator[None]:
         """Give a context around ``apply_once`` for an erasure. Within it no backup is made."""
-        with self._changes.change(), self._remover.erasing():
+        with self._changes.change(removes=True), self._remover.erasing():
             yield
 
     def export(self, slug: str | None, caller: Caller) -> Iterator[ExportedPerson]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from gateway.people.folder.pictures import find_folder_pictures
 from gateway.people.folder.recent_removals import RecentRemovals
 from gateway.people.folder.skipped_files import SkippedFiles
 from gateway.people.folder.watcher import FolderWatcher
-from gateway.people.followed_changes import FollowedChanges, confirm_nothing
+from gateway.people.followed_changes import Confirm, FollowedChanges, confirm_nothing
 from gateway.people.gallery import Gallery
 from gateway.people.gallery_review import GalleryReview
 from gateway.people.gallery_updater import GalleryUpdater
@@ -103,7 +102,7 @@ def build_people(
     rules: PeopleRules,
     data: Path,
     for_command: bool = False,
-    confirm: Callable[[], None] = confirm_nothing,
+    confirm: Confirm = confirm_nothing,
 ) -> PeopleServices:
     """Build all objects on an open store. ``data``: the data folder.
 

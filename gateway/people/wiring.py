@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 from gateway.config import Settings
@@ -17,7 +16,7 @@ from gateway.people.backup_keeper import BackupRules
 from gateway.people.curves import Curves
 from gateway.people.decision import Decision
 from gateway.people.enrolment import PictureRules
-from gateway.people.followed_changes import confirm_nothing
+from gateway.people.followed_changes import Confirm, confirm_nothing
 from gateway.people.group_rules import IgnoredRules, UnknownRules
 from gateway.people.measurement import Measurement, engine_measurement, read_measurement
 from gateway.people.services import FolderRules, PeopleRules, PeopleServices, build_people
@@ -28,9 +27,6 @@ from gateway.store.limits import AuditLimits, PeopleLimits, SightingLimits
 from gateway.store.protocols import Store
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
-
-Confirm = Callable[[Store], None]
-"""A function that waits until all replicas of the gateway follow the people as the store has them now."""
 
 
 def open_people(
@@ -56,7 +52,7 @@ def open_people(
         rules=rules,
         data=settings.data,
         for_command=for_command,
-        confirm=confirm_nothing if confirm is None else partial(confirm, store),
+        confirm=confirm or confirm_nothing,
     )
 
 

@@ -45,9 +45,9 @@ def ended_at_exit(*processes: subprocess.Popen[bytes]) -> Iterator[None]:
             process.wait(WAIT_S)
 
 
-def retained_messages(port: int) -> dict[str, bytes]:
+def retained_messages(port: int, login: tuple[str, str] | None = None) -> dict[str, bytes]:
     """Return all retained messages of the broker, by their topics."""
-    client = Client(port).subscribe("#")
+    client = Client(port, login=login).subscribe("#")
     # The broker sends the retained messages when it subscribes the client, and so before this message.
     marker = f"end/{os.urandom(8).hex()}"
     client.publish(marker, b"")

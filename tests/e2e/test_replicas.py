@@ -14,11 +14,13 @@ from queue import Empty
 from typing import Any
 
 import pytest
+import requests
+import yaml
 
 from gateway.cli.acl_formats import write_mosquitto
 from gateway.cli.acl_rules import AclRules
 from gateway.config import Settings
-from tests.e2e.gateway_processes import start_gateway
+from tests.e2e.gateway_processes import retained_messages, start_gateway
 from tests.support import MOSQUITTO, WAIT_S, Broker, Client, broker_running, frame, free_port, wait_for
 
 pytestmark = [
@@ -106,6 +108,19 @@ class Site:
         address = f"http://{name}"
         return next((each for each, found in self.replicas().items() if found["address"] == address), "")
 
+    def rest_of(self, name: str) -> str:
+        """Return the address of the operations of a gateway over REST."""
+        port = yaml.safe_load((self._folder / name / "gateway.yaml").read_text())["rest"]["port"]
+        return f"http://127.0.0.1:{port}/api/v1"
+
+    def retained(self) -> dict[str, bytes]:
+        """Return the retained messages of the broker, by their topics."""
+        return retained_messages(self.broker.port, login=(OBSERVER, OBSERVER))
+
+    def send_frames(self, cameras: list[str], picture: bytes) -> None:
+        for camera in cameras:
+            self._watcher.publish(f"facegate/{camera}/frame", picture, qos=0)
+
     def ask(self, client: Client, topic: str, payload: bytes, key: str) -> dict[str, Any]:
         """Repeat a request until its reply comes, as devices do, and return the first reply."""
         end = time.monotonic() + 2 * WAIT_S
@@ -131,8 +146,7 @@ def secure(tmp_path: Path) -> Iterator[Broker]:
         subprocess.run(["mosquitto_passwd", "-b", str(passwords), login, login], check=True)
     rules = "\n".join(write_mosquitto(AclRules(settings).all()))
     acl.write_text(
-        f"{rules}\nuser porch\ntopic write facegate/porch/request/enroll/#\n"
-        f"user {OBSERVER}\ntopic readwrite facegate/#\n"
+        f"{rules}\nuser porch\ntopic write facegate/porch/request/enroll/#\nuser {OBSERVER}\ntopic readwrite #\n"
     )
     lines = f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {acl}\nuser root\n"
     with broker_running(tmp_path, port, f"\n{lines}") as broker:
@@ -218,6 +232,48 @@ def test_replicas_answer_alike_and_survive_their_leader(site: Site, porch: Clien
     assert site.look()[f"{REPLICA_TOPICS}{leader}"]["state"] == "offline"
     for client in (boss, listener):
         client.close()
+
+
+def test_nothing_retained_names_a_person_whose_erasure_is_answered(
+    site: Site, porch: Client, tmp_path: Path, record_property: Any
+) -> None:
+    """The leader, which also owns cameras, is killed when it has announced the person, who is erased immediately."""
+    for name in ("ada", "ben"):
+        live, address = {"snapshot": "retained"}, f"http://{name}"
+        cluster = {**CLUSTER, "address": address}
+        site.start(name, cluster=cluster, live=live, homeassistant={"enabled": True}, rest={"port": free_port()})
+    wait_for(lambda: len(site.replicas()) == 2 and site.leader() is not None, 2 * WAIT_S)
+    person, picture = {"name": "Ada Lovelace"}, frame("obama_1")
+    leader = site.leader()
+    assert leader is not None
+    (other,) = [name for name in site.processes if site.replicas()[leader]["address"] != f"http://{name}"]
+    answer = requests.post(f"{site.rest_of(other)}/people", data=person, files={"images": picture}, timeout=WAIT_S)
+    assert answer.status_code == 200, answer.text
+
+    cameras = [f"camera{number}" for number in range(6)]
+
+    def names_person(topic: str) -> bool:
+        payload = site.retained().get(topic, b"")
+        return b"ada_lovelace" in payload or (topic.endswith("/snapshot") and bool(payload))
+
+    def is_announced() -> bool:
+        owned = [each for each in cameras if site.owner(each) == leader]
+        site.send_frames(cameras, picture)
+        return any(
+            names_person(f"facegate/{each}/present") and names_person(f"facegate/{each}/snapshot") for each in owned
+        )
+
+    wait_for(is_announced, 2 * WAIT_S)
+    assert any("ada_lovelace" in topic for topic in site.retained())
+    os.kill(site.process_of(leader).pid, signal.SIGKILL)
+    killed_at, url = time.monotonic(), f"{site.rest_of(other)}/people/ada_lovelace/erase"
+    while (answer := requests.post(url, timeout=WAIT_S)).status_code == 503:
+        time.sleep(float(answer.headers["Retry-After"]))
+    left = {topic: payload for topic, payload in site.retained().items() if payload}
+    record_property("erased_s", round(time.monotonic() - killed_at, 2))
+    assert answer.status_code == 200, answer.text
+    assert not [topic for topic in left if "ada_lovelace" in topic or topic.endswith("/snapshot")]
+    assert not [topic for topic, payload in left.items() if b"lovelace" in payload.lower()]
 
 
 def test_gateway_alone_leaves_a_cluster_and_a_replica_leaves_a_gateway_alone(site: Site) -> None:

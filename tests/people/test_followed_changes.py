@@ -33,10 +33,12 @@ class Replicas:
     def __init__(self) -> None:
         self.people: PeopleServices | None = None
         self.waits: list[int] = []
+        self.removed: list[bool] = []
         self.error: Exception | None = None
 
-    def confirm(self) -> None:
+    def confirm(self, removed: bool) -> None:
         assert self.people is not None
+        self.removed.append(removed)
         self.waits.append(self.people.store.faces.revision())
         assert not self.people.store.effects.is_in_change()
         assert self._can_lock(self.people), "other threads need this lock to follow the change"
@@ -103,8 +105,10 @@ def test_each_change_is_confirmed_once_after_it_is_committed(
     enrol(people, "Alice", "a1", "a2")
     enrol(people, "Bob")
     replicas.waits.clear()
+    replicas.removed.clear()
     CHANGES[change](people.registry)
     assert replicas.waits == [people.store.faces.revision()]
+    assert replicas.removed == [change in {"merge", "remove_picture", "remove", "erase"}]
 
 
 def test_unknown_group_is_confirmed_once(people: PeopleServices, replicas: Replicas) -> None:
@@ -137,8 +141,24 @@ def test_repeated_request_waits_again(people: PeopleServices, replicas: Replicas
     with pytest.raises(Busy, match="the change is made"):
         ask()
     replicas.error = None
+    replicas.removed.clear()
     ask()
     assert len(replicas.waits) == 3
+    assert replicas.removed == [True]
+
+
+def test_repeated_removal_waits_for_the_broker_too(people: PeopleServices, replicas: Replicas) -> None:
+    enrol(people, "Alice")
+    request = effect()
+
+    def remove() -> dict[str, object]:
+        people.registry.remove("alice", REST_CALLER)
+        return {"person": "alice"}
+
+    replicas.removed.clear()
+    assert people.registry.apply_once(request, remove) == {"person": "alice"}
+    assert people.registry.apply_once(request, remove) is None
+    assert replicas.removed == [True, True]
 
 
 def test_change_that_another_replica_made_waits_for_it(people: PeopleServices, replicas: Replicas) -> None:

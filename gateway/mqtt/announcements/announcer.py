@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from gateway.config.live_sections import LiveSettings
@@ -126,10 +126,13 @@ class MqttAnnouncer:
         for state in [each for each in self._cameras.values() if each.connected]:
             self._publish_camera(replace(state, connected=False))
 
-    def gain_camera(self, camera: str) -> None:
-        """Begin to announce a camera that another gateway announced before."""
-        # Nobody knows here who is on the retained picture: the person may have been erased since.
-        self._documents.withdraw(self._topics.snapshot(camera))
+    def gain_cameras(self) -> None:
+        """Begin to announce cameras that other gateways announced before: clear what they have left.
+
+        The cameras belong to this gateway, and those with open sightings were announced.
+        """
+        # Nobody knows here who is on a retained picture, or is present there: the person may have been erased since.
+        self._documents.clear_earlier()
 
     def release_camera(self, camera: str) -> None:
         """Announce a camera no more: another gateway does."""
@@ -141,8 +144,14 @@ class MqttAnnouncer:
 
     def is_confirmed(self, camera: str) -> bool:
         """Return whether the broker has everything that was announced about a camera."""
-        topics = *self._topics_of(camera), self._topics.snapshot(camera)
-        return self._documents.is_confirmed(*topics) and not self._events.has(camera)
+        return self._documents.is_confirmed(*self._all_topics_of(camera)) and not self._events.has(camera)
+
+    def find_cleared(self, cameras: Iterable[str]) -> list[str]:
+        """Return the cameras of which the broker has only what was announced here last, and nothing earlier."""
+        if not self._documents.knows_earlier_topics:
+            return []
+        unconfirmed = self._documents.find_unconfirmed()
+        return [each for each in cameras if unconfirmed.isdisjoint(self._all_topics_of(each))]
 
     def release_people(self) -> None:
         """Announce people no more: another gateway does."""
@@ -157,6 +166,9 @@ class MqttAnnouncer:
     def _topics_of(self, camera: str) -> tuple[str, str, str]:
         topics = self._topics
         return topics.present(camera), topics.state(camera), topics.switch(camera)
+
+    def _all_topics_of(self, camera: str) -> tuple[str, ...]:
+        return *self._topics_of(camera), self._topics.snapshot(camera)
 
     def restore(self, most_cameras: int) -> None:
         """Take over the cameras of an earlier run: nobody is there, and no frame has come yet."""

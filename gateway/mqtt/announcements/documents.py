@@ -58,6 +58,8 @@ class RetainedDocuments:
         # Topics that are cleared, with the delivery of the empty message once it is sent.
         self._clearing: dict[str, Delivery[Session] | None] = {}
         self._failed_attempts = 0
+        # True if the topics to clear could not be read.
+        self._must_look_again = False
 
     @property
     def earlier_topics(self) -> list[str]:
@@ -111,10 +113,26 @@ class RetainedDocuments:
         self.release(*self._documents, *self._clearing)
 
     def is_confirmed(self, *topics: str) -> bool:
-        """Return whether the broker has the newest document of each topic."""
+        """Return whether the broker has the newest document of each topic, or has cleared it."""
+        return self.find_unconfirmed().isdisjoint(topics)
+
+    def find_unconfirmed(self) -> set[str]:
+        """Return the topics of which the broker may have an older document, or one that is to be cleared."""
         with self._lock:
-            waiting = {*self._unsent, *self._deferred, *(each for each, sent in self._sent.items() if not sent.settled)}
-            return waiting.isdisjoint(topics)
+            sent = [each for each, delivery in self._sent.items() if not delivery.settled]
+            clearing = [each for each, delivery in self._clearing.items() if delivery is None or not delivery.settled]
+            return {*self._unsent, *self._deferred, *sent, *clearing}
+
+    @property
+    def knows_earlier_topics(self) -> bool:
+        """False while the topics of an earlier run or owner could not be read: more topics may have to be cleared."""
+        return not self._must_look_again
+
+    def clear_earlier(self) -> None:
+        """Clear the topics that another gateway has left to this one, as far as there are no documents for them."""
+        with self._lock:
+            self._clear_earlier()
+        self._on_work()
 
     def start_session(self) -> None:
         """Publish all documents again, since the broker may have lost them, and clear the topics of an earlier run."""
@@ -155,6 +173,8 @@ class RetainedDocuments:
     def tick(self) -> None:
         """Forget the topics that are cleared, and send some of the documents that could wait."""
         with self._lock:
+            if self._must_look_again:
+                self._clear_earlier()
             self._sent = {topic: each for topic, each in self._sent.items() if not each.settled}
             cleared = [topic for topic, delivery in self._clearing.items() if delivery is not None and delivery.settled]
             for topic in cleared:
@@ -189,9 +209,23 @@ class RetainedDocuments:
         self._failed_attempts += bool(self._clearing)
         if self._clearing and self._failed_attempts == MAX_CLEARING_ATTEMPTS:
             self._warn(self._clearing)
-        may_clear = self._failed_attempts < MAX_CLEARING_ATTEMPTS
-        found = self._retained.left_behind(self._owner, self._documents) if may_clear else []
-        self._clearing = dict.fromkeys(filter(self._is_mine, found))
+        self._clearing = {}
+        self._must_look_again = False
+        if self._failed_attempts < MAX_CLEARING_ATTEMPTS:
+            self._clear_earlier()
+
+    def _clear_earlier(self) -> None:
+        try:
+            found = self._retained.left_behind(self._owner, self._documents)
+        except Busy as error:
+            log.debug("the retained messages of earlier owners are cleared later: %s", error)
+            self._must_look_again = True
+            return
+        self._must_look_again = False
+        for topic in filter(self._is_mine, found):
+            if topic not in self._clearing:
+                self._clearing[topic] = None
+                self._unsent[topic] = None
 
     def _warn(self, topics: Collection[str]) -> None:
         log.warning(

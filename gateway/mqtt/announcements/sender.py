@@ -50,6 +50,12 @@ class Sender:
             self._session = session
         self.send()
 
+    @property
+    def has_session(self) -> bool:
+        """True during a session that has begun for all sources."""
+        session = self._session
+        return session is not None and session.connected
+
     def end_session(self) -> bool:
         """Note that a session has ended. Return whether an announcement is the cause, which is left out from now on."""
         found = ((each.title, each.oldest_unconfirmed()) for each in self._sources)

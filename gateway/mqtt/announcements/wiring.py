@@ -44,6 +44,7 @@ class Announcements:
         self.sender = Sender(settings.mqtt.max_queued)
         self.leader_sender = self.sender if cluster is None else Sender(settings.mqtt.max_queued)
         self._documents: list[RetainedDocuments] = []
+        self._leader_documents: list[RetainedDocuments] = []
         # Documents are sent first: a retained picture comes before its event.
         documents = self._add(self.sender, RetainedDocuments(LIVE, self.retained, self.sender.send, self._is_mine))
         people = documents if cluster is None else self.documents(PEOPLE)
@@ -65,7 +66,16 @@ class Announcements:
 
     def documents(self, owner: str) -> RetainedDocuments:
         """Return a new publisher of the retained documents of a part of the gateway. Call this before the start."""
-        return self._add(self.leader_sender, RetainedDocuments(owner, self.retained, self.leader_sender.send))
+        made = self._add(self.leader_sender, RetainedDocuments(owner, self.retained, self.leader_sender.send))
+        self._leader_documents.append(made)
+        return made
+
+    def has_cleared_as_leader(self) -> bool:
+        """Return whether the broker has only what this leader announced last, and nothing of an earlier one."""
+        # The session of a leader begins with a look at the topics of earlier ones.
+        return self.leader_sender.has_session and all(
+            each.knows_earlier_topics and not each.find_unconfirmed() for each in self._leader_documents
+        )
 
     def repeat(self) -> None:
         """Publish all retained documents again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
 from gateway.model import CAMERA_NAME, RESERVED_CAMERAS
@@ -162,12 +162,19 @@ class Replica:
             announcer.release_camera(camera)
         self._status.publish()
 
-    def gain_cameras(self, cameras: Collection[str]) -> None:
-        """Take the frames of cameras that this replica owns now."""
-        for camera in cameras:
-            self._parts.announcements.announcer.gain_camera(camera)
+    def gain_cameras(self) -> None:
+        """Take the frames of the cameras that this replica owns now, and clear what earlier owners have left."""
+        self._parts.announcements.announcer.gain_cameras()
         self.connections.subscribe()
         self._status.publish()
+
+    def find_cleared(self, cameras: Iterable[str]) -> list[str]:
+        """Return the cameras of which the broker has only what this replica announced last."""
+        return self._parts.announcements.announcer.find_cleared(cameras)
+
+    def has_cleared_as_leader(self) -> bool:
+        """Return whether the broker has only what this replica announced last as the leader."""
+        return self._parts.announcements.has_cleared_as_leader()
 
     def start_leading(self) -> None:
         """Take the commands. All that the leader announces was announced before this call."""

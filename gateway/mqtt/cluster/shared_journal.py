@@ -35,16 +35,15 @@ class SharedRetainedTopics:
                 self._owners.update(dict.fromkeys(added, owner))
 
     def left_behind(self, owner: str, current: Collection[str]) -> list[str]:
-        """Return the owner's topics that are not among its current ones, sorted. Other replicas may have added them."""
-        try:
-            found = dict(self._notes.read_topics())
-        except Busy as error:
-            log.warning("the retained messages of earlier owners are cleared later: %s", error)
-        else:
-            with self._lock:
-                self._owners = found
+        """Return the owner's topics that are not among its current ones, sorted. Other replicas may have added them.
+
+        Raises Busy.
+        """
+        found = self._notes.read_topics(owner)
         with self._lock:
-            return sorted(topic for topic, its in self._owners.items() if its == owner and topic not in current)
+            others = {topic: its for topic, its in self._owners.items() if its != owner}
+            self._owners = {**others, **dict.fromkeys(found, owner)}
+        return sorted(set(found).difference(current))
 
     def belongs_to(self, owner: str, topic: str) -> bool:
         """Return whether the topic is one of the owner's."""

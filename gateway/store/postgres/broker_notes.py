@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import psycopg
@@ -41,8 +41,8 @@ class PostgresBrokerNotes:
         self._lock = threading.Lock()
         self._connection: BoundedConnection | None = None
 
-    def read_topics(self) -> Mapping[str, str]:
-        return dict(self._run("SELECT topic, owner FROM retained_topics"))
+    def read_topics(self, owner: str) -> Collection[str]:
+        return [topic for (topic,) in self._run("SELECT topic FROM retained_topics WHERE owner = $1", owner)]
 
     def add_topics(self, owner: str, topics: Collection[str]) -> None:
         self._run(_ADD, sorted(topics), owner)

@@ -81,6 +81,19 @@ class PostgresCoordination:
     def find_unconfirmed(self, revision: int) -> tuple[Replica, ...]:
         return tuple(_replica(row) for row in self._run(statements.FIND_UNCONFIRMED, revision))
 
+    def want_cleared(self, revision: int) -> None:
+        self._run(statements.WANT_CLEARED, revision)
+
+    def read_wanted(self) -> int:
+        return int(self._run(statements.READ_WANTED)[0][0])
+
+    def note_cleared(self, member: Member, revision: int, cameras: Mapping[str, int], leads_since: int | None) -> None:
+        epochs = list(cameras), list(cameras.values())
+        self._run(statements.NOTE_CLEARED, *_own(member), revision, *epochs, leads_since)
+
+    def find_uncleared(self, revision: int) -> tuple[str, ...]:
+        return tuple(name for (name,) in self._run(statements.FIND_UNCLEARED, revision))
+
     def leave(self, member: Member) -> None:
         self._run(statements.LEAVE, *_own(member))
 

@@ -114,6 +114,38 @@ SELECT
 FROM cluster_replicas WHERE revision < $1 AND names_until > clock_timestamp() ORDER BY id
 """
 
+WANT_CLEARED = """
+UPDATE cluster_leader SET wanted = greatest(wanted, $1) RETURNING pg_notify('facegate_changes', '')
+"""
+
+READ_WANTED = "SELECT wanted FROM cluster_leader"
+
+NOTE_CLEARED = """
+WITH own AS (SELECT id FROM cluster_replicas WHERE id = $1 AND process = $2),
+given AS (SELECT * FROM unnest($4::text[], $5::bigint[]) AS each (name, epoch)),
+cameras AS (
+    UPDATE cluster_cameras AS camera SET cleared = $3
+    FROM given
+    WHERE camera.name = given.name AND camera.epoch = given.epoch AND camera.owner IN (SELECT id FROM own)
+        AND camera.cleared < $3
+),
+leader AS (
+    UPDATE cluster_leader SET cleared = $3
+    WHERE epoch = $6 AND holder IN (SELECT id FROM own) AND cleared < $3
+)
+SELECT pg_notify('facegate_confirmed', '') FROM own
+"""
+
+# A replica clears what the others have left when it takes over. If none runs, the first one that starts does.
+FIND_UNCLEARED = """
+SELECT name FROM (
+    SELECT 'the camera ' || name AS name, cleared FROM cluster_cameras
+    UNION ALL SELECT 'the leader', cleared FROM cluster_leader
+) AS each
+WHERE cleared < $1 AND EXISTS (SELECT FROM cluster_replicas WHERE serving AND lease_until > clock_timestamp())
+ORDER BY name
+"""
+
 LEAVE = """
 WITH own AS (
     UPDATE cluster_replicas SET

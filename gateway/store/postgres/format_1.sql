@@ -224,13 +224,16 @@ CREATE TABLE cluster_replicas (
 CREATE TABLE cluster_leader (
     one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one),
     holder TEXT COLLATE "C" REFERENCES cluster_replicas ON DELETE SET NULL,
-    epoch BIGINT NOT NULL DEFAULT 0         -- the number of leaders so far
+    epoch BIGINT NOT NULL DEFAULT 0,        -- the number of leaders so far
+    cleared BIGINT NOT NULL DEFAULT 0,      -- the revision of the people up to which its retained messages name nobody else
+    wanted BIGINT NOT NULL DEFAULT 0        -- the revision up to which a removal waits for all retained messages
 );
 INSERT INTO cluster_leader DEFAULT VALUES;
 CREATE TABLE cluster_cameras (
     name TEXT COLLATE "C" PRIMARY KEY,
     owner TEXT COLLATE "C" REFERENCES cluster_replicas ON DELETE SET NULL,
-    epoch BIGINT NOT NULL DEFAULT 0         -- the number of owners so far
+    epoch BIGINT NOT NULL DEFAULT 0,        -- the number of owners so far
+    cleared BIGINT NOT NULL DEFAULT 0       -- as for the leader
 );
 CREATE INDEX cluster_cameras_by_owner ON cluster_cameras (owner);
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Protocol
 
 
@@ -13,8 +13,8 @@ class BrokerNotes(Protocol):
     not answer in time.
     """
 
-    def read_topics(self) -> Mapping[str, str]:
-        """Return the owner of each topic."""
+    def read_topics(self, owner: str) -> Collection[str]:
+        """Return the topics of an owner, in any order."""
 
     def add_topics(self, owner: str, topics: Collection[str]) -> None:
         """Note the topics of an owner. A topic belongs to its last owner."""

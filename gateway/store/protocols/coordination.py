@@ -82,6 +82,25 @@ class Coordination(Protocol):
     def find_unconfirmed(self, revision: int) -> tuple[Replica, ...]:
         """Return the replicas that may still name people as they were before a revision."""
 
+    def want_cleared(self, revision: int) -> None:
+        """Ask all replicas for ``note_cleared``, for this revision of the people."""
+
+    def read_wanted(self) -> int:
+        """Return the revision for which ``note_cleared`` is wanted."""
+
+    def note_cleared(self, member: Member, revision: int, cameras: Mapping[str, int], leads_since: int | None) -> None:
+        """Note that no retained message at the broker names people who are not enrolled in this revision.
+
+        ``cameras``: these with their epochs; ``leads_since``: the epoch of the leader, None for nothing of the leader.
+        What the replica does not hold in these epochs is left out.
+        """
+
+    def find_uncleared(self, revision: int) -> tuple[str, ...]:
+        """Return the cameras and the leader whose retained messages may name people as before a revision, in words.
+
+        Return nothing if no replica serves.
+        """
+
     def leave(self, member: Member) -> None:
         """End the lease of the replica, and free its cameras and the leadership."""
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.faults.proxy import Proxy
 from gateway.cluster.membership import Membership, MembershipSettings
+from gateway.cluster.standing import Holdings
 from gateway.config import Settings
 from gateway.contract.health import LivenessDocument
 from gateway.errors import GatewayError
@@ -66,6 +67,7 @@ class Replica:
             mqtt={"host": "127.0.0.1", "port": self.broker_proxy.port, "trust_broker": True},
             people={"store": url},
             cluster={"name": CLUSTER, "lease_s": LEASE_S, "address": f"http://{name}"},
+            live={"snapshot": "retained"},
         )
         settings.data.mkdir(parents=True)
         self._own = PostgresCoordination(url, LEASE_S)
@@ -75,6 +77,7 @@ class Replica:
             lambda: PostgresCoordination(url, LEASE_S),
             MembershipSettings(LEASE_S, names_s, f"http://{name}"),
             self._own.read_revision,
+            self._find_cleared,
         )
         self.announcements = Announcements(settings, (), ClusterMember(self.membership, self.notes))
         self.mqtt = MqttInterface(
@@ -95,7 +98,7 @@ class Replica:
                 self.may_lose.wait()
                 side.release_cameras(lost)
             if gained:
-                side.gain_cameras(gained)
+                side.gain_cameras()
 
         self.membership.listen(
             on_leader=lambda leads: side.start_leading() if leads else side.stop_leading(), on_cameras=on_cameras
@@ -137,6 +140,10 @@ class Replica:
             future.set_result(result)
         self.waiting.clear()
 
+    def _find_cleared(self, held: Holdings) -> Holdings:
+        cameras = {each: held.cameras[each] for each in self.side.find_cleared(held.cameras)}
+        return Holdings(cameras, held.leads_since if self.side.has_cleared_as_leader() else None, held.admission)
+
     def _submit(self, request: Request | AdministrationRequest) -> Future[Any]:
         done: Future[Any] = Future()
         if isinstance(request, AdministrationRequest):
@@ -163,6 +170,7 @@ class Replicas(dict[str, Replica]):
     def __init__(self, folder: Path, broker: Broker, url: str) -> None:
         super().__init__()
         self.names_s = LEASE_S
+        self.url = url
         self._make: Callable[[str], Replica] = lambda name: Replica(name, folder, broker, url, self.names_s)
 
     def begin(self, name: str) -> Replica:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.errors import Busy
 from gateway.model import Person
 from gateway.model.sightings import Presence, PresentPerson
 from gateway.mqtt.cluster.specs import NEED
 from gateway.mqtt.transport import backoff
+from gateway.store.postgres.database import PostgresDatabase
 from tests.e2e.gateway_processes import retained_messages
-from tests.mqtt.cluster.replicas import CLUSTER, Replicas, replicas_running
+from tests.mqtt.cluster.replicas import CLUSTER, Replica, Replicas, replicas_running
 from tests.support import MOSQUITTO, Broker, Client, Message, accepts, broker_running, frame, free_port, wait_for
 
 pytestmark = [
@@ -295,6 +297,56 @@ def test_replica_that_may_name_people_without_a_lease_announces_nothing_of_the_c
     assert replica.membership.may_name_people()
     # The next owner announces who is there now.
     assert "grace" in json.dumps(retained(broker)["facegate/porch/present"])
+
+
+def test_next_owner_clears_what_an_owner_that_died_has_left(replicas: Replicas, broker: Broker) -> None:
+    """Regression: it knew only the topics that were in the journal when its own session began."""
+    ada, ben = replicas.start("ada", "ben")
+    ada.membership.add_cameras(["porch"])
+    owner = replicas.owner("porch")
+    other = ben if owner is ada else ada
+    announcer = owner.announcements.announcer
+    announcer.announce_snapshot("porch", b"\xff\xd8 a picture")
+    announcer.announce_presence(Presence(camera="porch", people=(PresentPerson(Person("grace", "Grace"), 1.0),)))
+    left = {"facegate/porch/snapshot", "facegate/porch/present"}
+    wait_for(lambda: left <= retained_messages(broker.port).keys())
+    # A removal is answered when no retained message can name anybody who is not enrolled.
+    other.membership.confirm_everywhere(removed=True)
+    assert left <= retained_messages(broker.port).keys()
+    owner.die()
+    with closing(PostgresDatabase(replicas.url)) as database, database.transaction() as db:
+        db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+    other.membership.confirm_everywhere(removed=True)
+    assert left.isdisjoint(retained_messages(broker.port))
+
+
+def test_removal_is_busy_while_the_broker_confirms_nothing(replicas: Replicas, broker: Broker) -> None:
+    (replica,) = replicas.start("ada")
+    replica.membership.add_cameras(["porch"])
+    wait_for(lambda: "porch" in replica.membership.owned)
+    person = (PresentPerson(Person("grace", "Grace"), 1.0),)
+    replica.announcements.announcer.announce_presence(Presence(camera="porch", people=person))
+    replica.membership.confirm_everywhere(removed=True)
+    replica.broker_proxy.cut()
+    replica.announcements.announcer.remove_person("grace")
+    with closing(PostgresDatabase(replicas.url)) as database, database.transaction() as db:
+        db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+    # Nobody was removed by this change.
+    replica.membership.confirm_everywhere()
+    with pytest.raises(Busy, match=r"retained messages at the broker may still name the person .*the camera porch"):
+        replica.membership.confirm_everywhere(removed=True)
+    assert replica.membership.has_lease()
+    replica.broker_proxy.mend()
+    wait_for(lambda: "grace" not in json.dumps(retained(broker)["facegate/porch/present"]))
+    wait_for(lambda: _is_answered(replica))
+
+
+def _is_answered(replica: Replica) -> bool:
+    try:
+        replica.membership.confirm_everywhere(removed=True)
+    except Busy:
+        return False
+    return True
 
 
 def test_stop_in_order_loses_no_request(replicas: Replicas, device: Client) -> None:
