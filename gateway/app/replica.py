@@ -28,6 +28,7 @@ from gateway.service.live_notes import StoredCameras
 from gateway.service.named_answers import NamedAnswers
 from gateway.service.service import Submit
 from gateway.service.shared_cameras import SharedCameras
+from gateway.service.silent_cameras import SilentCameras
 
 
 class ReplicaParts:
@@ -41,12 +42,19 @@ class ReplicaParts:
         self.membership = Membership(
             instance,
             self._store.open_coordination,
-            MembershipSettings(cluster.lease_s, cluster.names_s, cluster.address, settings.live.most_cameras),
+            MembershipSettings(
+                cluster.lease_s,
+                cluster.names_s,
+                cluster.address,
+                settings.live.most_cameras,
+                settings.configured_cameras,
+            ),
             lambda: self._follower.follow(),
             self._find_cleared,
         )
         self.member = ClusterMember(self.membership, self._store.notes)
-        self._writer = BoardWriter(self._store.board)
+        self._writer = BoardWriter(self._store.board, self.membership.forget_camera)
+        self._silent: SilentCameras | None = None
 
     def confirm(self, removed: bool) -> None:
         """Wait until all replicas follow the people as they are in the store now. Raise Busy.
@@ -97,8 +105,12 @@ class ReplicaParts:
         """Return the cameras of all replicas for the operations."""
         if live is None:
             return None
+        board, settings = self._store.board, self._settings
         notes = StoredCameras(people.store, people.sightings)
-        return SharedCameras(live, notes, self._store.board, self.owned.owns, switches.is_on)
+        cameras = SharedCameras(live, notes, board, self.owned.owns, switches.is_on)
+        configured, most = settings.configured_cameras, settings.live.most_cameras
+        self._silent = SilentCameras(board, cameras, lambda: self.membership.owned, configured, most)
+        return cameras
 
     def join(self, parts: JoinedParts) -> None:
         """Join the parts, before the start."""
@@ -129,6 +141,8 @@ class ReplicaParts:
         self._writer.start()
         if self._switches is not None:
             self._switches.start()
+        if self._silent is not None:
+            self._silent.start()
         self.membership.add_cameras(self._settings.configured_cameras)
         self.membership.start()
 
@@ -141,6 +155,8 @@ class ReplicaParts:
         """Leave the cluster."""
         if self._switches is not None:
             self._switches.stop()
+        if self._silent is not None:
+            self._silent.stop()
         self.membership.stop()
         self._writer.stop()
         self._store.close()

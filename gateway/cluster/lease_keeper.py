@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from gateway.cluster.announcer import Announcer
 from gateway.cluster.boot_clock import boot_time
@@ -22,8 +23,19 @@ SHORTEST_PAUSE_S = 0.05
 AFTER_LEASE_S = 0.05
 """Seconds after the end of the lease of another replica when its cameras are claimed."""
 
+ANY_NUMBER = 2**31 - 1
+"""More cameras than there can be."""
+
 LISTENER_LEASES = 10
 """A replica whose parts need longer than so many leases to follow a change does not renew its lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRoom:
+    """The number of cameras that a cluster has at most, and the configured ones, which always find room."""
+
+    most: int
+    configured: frozenset[str]
 
 
 class LeaseKeeper:
@@ -36,15 +48,16 @@ class LeaseKeeper:
         standing: Standing,
         follower: Follower,
         announcer: Announcer,
-        most_cameras: int,
+        room: CameraRoom,
     ) -> None:
         self._member = member
         self._coordination = coordination
         self._standing = standing
         self._follower = follower
         self._announcer = announcer
-        self._most_cameras = most_cameras
+        self._room = room
         self._found: set[str] = set()
+        self._forgotten: set[str] = set()
         self._awaited_revision = 0
         self._behind_since: float | None = None
         self._is_stopping = False
@@ -80,11 +93,19 @@ class LeaseKeeper:
         """Add cameras soon, if the cluster does not know them, and has room for them."""
         with self._standing.changed:
             known = {each.name for each in self._standing.view.cameras}
+            wanted = set(names) - known - self._found
             # Any client of the broker can name cameras: those that find no room must not keep the database busy.
-            room = max(self._most_cameras - len(known) - len(self._found), 0)
-            new = set(sorted(set(names) - known - self._found)[:room])
+            room = max(self._room.most - len(known) - len(self._found), 0)
+            new = wanted & self._room.configured | set(sorted(wanted)[:room])
             self._found |= new
         if new:
+            self.wake()
+
+    def forget_camera(self, name: str) -> None:
+        """Remove a camera soon, unless it is configured, or another replica with a lease owns it."""
+        if name not in self._room.configured:
+            with self._standing.changed:
+                self._forgotten.add(name)
             self.wake()
 
     def _run(self) -> None:
@@ -129,6 +150,7 @@ class LeaseKeeper:
         self._standing.apply_renewal(view, sent_at)
         self._note_problem(None)
         self._watch_revision(view.revision)
+        self._give_up_forgotten(view)
         self._release()
         self._claim(view)
         self._add_found_cameras()
@@ -157,8 +179,30 @@ class LeaseKeeper:
         if leaving.leads_since is not None and leaving.leads_since != known.leads_since:
             self._coordination.release_leadership(self._member, leaving.leads_since)
         told = {name: epoch for name, epoch in leaving.cameras.items() if known.cameras.get(name) != epoch}
-        if told:
-            self._coordination.release_cameras(self._member, told)
+        forgotten = {name: epoch for name, epoch in told.items() if name in self._forgotten}
+        if forgotten:
+            self._coordination.forget_cameras(self._member, forgotten)
+            self._note_forgotten(forgotten)
+        if len(told) > len(forgotten):
+            self._coordination.release_cameras(self._member, {n: e for n, e in told.items() if n not in forgotten})
+
+    def _give_up_forgotten(self, view: ClusterView) -> None:
+        """Give up the cameras to forget that this replica owns. They are removed after that."""
+        with self._standing.changed:
+            forgotten = set(self._forgotten)
+        if not forgotten:
+            return
+        rows = {each.name: each for each in view.cameras if each.name in forgotten}
+        owned = {name: each.epoch for name, each in rows.items() if each.owner == self._member.replica}
+        # The parts of this gateway take a camera of a dead replica first, to withdraw what the broker has of it.
+        if own := owned.items() & self._announcer.known.cameras.items():
+            self._standing.give_up([name for name, _ in own])
+        others = view.live - {self._member.replica}
+        self._note_forgotten([name for name in forgotten if name not in rows or rows[name].owner in others])
+
+    def _note_forgotten(self, names: Iterable[str]) -> None:
+        with self._standing.changed:
+            self._forgotten.difference_update(names)
 
     def _claim(self, view: ClusterView) -> None:
         if not self._standing.is_serving:
@@ -175,7 +219,10 @@ class LeaseKeeper:
         with self._standing.changed:
             found = sorted(self._found)
         if found:
-            self._coordination.add_cameras(found, self._most_cameras)
+            configured = [each for each in found if each in self._room.configured]
+            if configured:
+                self._coordination.add_cameras(configured, ANY_NUMBER)
+            self._coordination.add_cameras(found, self._room.most)
             with self._standing.changed:
                 self._found -= set(found)
             # The next renewal shows the new cameras.

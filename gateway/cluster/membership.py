@@ -12,7 +12,7 @@ from gateway.cluster.announcer import Announcer, OnCameras, OnLeader
 from gateway.cluster.clearing import Clearing, FindCleared
 from gateway.cluster.confirmation import Confirmation
 from gateway.cluster.follower import Follow, Follower
-from gateway.cluster.lease_keeper import LISTENER_LEASES, LeaseKeeper
+from gateway.cluster.lease_keeper import LISTENER_LEASES, CameraRoom, LeaseKeeper
 from gateway.cluster.news_listener import NewsListener
 from gateway.cluster.standing import Holdings, Standing
 from gateway.errors import Busy
@@ -22,12 +22,16 @@ from gateway.store.protocols.coordination import Coordination, Member
 
 @dataclass(frozen=True, slots=True)
 class MembershipSettings:
-    """The settings of a membership: those of the section ``cluster``, and ``most_cameras`` of the whole cluster."""
+    """The settings of a membership: those of the section ``cluster``, and of the cameras of the whole cluster.
+
+    ``configured_cameras``: always find room, and are never forgotten.
+    """
 
     lease_s: float = 3.0
     names_s: float = 3.0
     address: str | None = None
     most_cameras: int = 2_000
+    configured_cameras: frozenset[str] = frozenset()
 
 
 class Membership:
@@ -63,7 +67,12 @@ class Membership:
         self._follower = Follower(member, coordination, follow, self._note_followed, clearing)
         self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
         self._lease = LeaseKeeper(
-            member, open_coordination(), self._standing, self._follower, self._announcer, settings.most_cameras
+            member,
+            open_coordination(),
+            self._standing,
+            self._follower,
+            self._announcer,
+            CameraRoom(settings.most_cameras, settings.configured_cameras),
         )
         self._news = NewsListener(
             open_coordination(),
@@ -147,6 +156,10 @@ class Membership:
     def add_cameras(self, names: Iterable[str]) -> None:
         """Add cameras to the cluster, unless it knows them. A replica claims each of them soon."""
         self._lease.add_cameras(names)
+
+    def forget_camera(self, name: str) -> None:
+        """Remove a camera from the cluster soon, unless another replica owns it: all replicas have to call this."""
+        self._lease.forget_camera(name)
 
     def view(self) -> ClusterView:
         """Return the cluster as of the last renewal of the lease."""

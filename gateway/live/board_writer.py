@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.errors import GatewayError
@@ -20,8 +21,10 @@ WRITE_INTERVAL_S = 0.25
 class BoardWriter:
     """The thread that writes the notes. Implements Announcer."""
 
-    def __init__(self, board: LiveBoard) -> None:
+    def __init__(self, board: LiveBoard, on_removed: Callable[[str], object] = lambda _camera: None) -> None:
+        """``on_removed``: called with each camera that is forgotten."""
         self._board = board
+        self._on_removed = on_removed
         self._lock = threading.Lock()
         self._notes: dict[str, CameraNote] = {}
         self._changed: set[str] = set()
@@ -102,6 +105,7 @@ class BoardWriter:
 
     def remove_camera(self, camera: str) -> None:
         self.release(camera)
+        self._on_removed(camera)
         try:
             self._board.forget(camera)
         except GatewayError as error:

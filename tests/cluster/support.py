@@ -17,6 +17,9 @@ from gateway.store.postgres.database import PostgresDatabase as Database
 
 LEASE_S = 1.5
 
+CONFIGURED = frozenset({"configured"})
+"""The camera that is in the settings of all replicas. No test has to add it."""
+
 
 def port_of(url: str) -> int:
     return int(re.findall(r":(\d+)/", url)[0])
@@ -52,7 +55,9 @@ class Cluster:
     def __init__(self, url: str, lease_s: float = LEASE_S, names_s: float | None = None) -> None:
         self.database = Database(url)
         self._url = url
-        self._settings = MembershipSettings(lease_s, lease_s if names_s is None else names_s)
+        self._settings = MembershipSettings(
+            lease_s, lease_s if names_s is None else names_s, configured_cameras=CONFIGURED
+        )
         self._stack = ExitStack()
         self.replicas: dict[str, Replica] = {}
 

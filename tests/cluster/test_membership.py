@@ -10,7 +10,7 @@ from device_sim.postgres_server import PostgresServer
 from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.rendezvous import find_favourite
 from gateway.errors import Busy
-from tests.cluster.support import LEASE_S, Cluster, cluster_running
+from tests.cluster.support import CONFIGURED, LEASE_S, Cluster, cluster_running
 from tests.support import holds_in_any_try, wait_for
 
 CAMERAS = [f"cam{n}" for n in range(12)]
@@ -183,6 +183,61 @@ def test_table_of_cameras_is_bounded(cluster: Cluster) -> None:
     a.membership.add_cameras([f"other{n}" for n in range(5_000)])
     wait_for(lambda: len(a.membership.owned) == 2_000)
     assert set(CAMERAS) < a.membership.owned
+
+
+def test_configured_camera_always_finds_room_and_stays(cluster: Cluster) -> None:
+    """Regression: made-up cameras that filled the table kept the cameras of the settings out."""
+    (a,) = cluster.start("a")
+    a.membership.add_cameras([f"made_up{n}" for n in range(2_000)])
+    wait_for(lambda: len(a.membership.owned) == 2_000)
+    a.membership.add_cameras(["cam1", *CONFIGURED])
+    wait_for(lambda: a.membership.owned >= CONFIGURED)
+    assert "cam1" not in a.membership.owned
+    a.membership.forget_camera(*CONFIGURED)
+    a.membership.forget_camera("made_up0")
+    wait_for(lambda: "made_up0" not in {each.name for each in a.membership.view().cameras})
+    assert a.membership.owned >= CONFIGURED
+
+
+def test_forgotten_camera_is_removed_after_its_owner_has_been_told(patient_cluster: Cluster) -> None:
+    cluster = patient_cluster
+    a, b = cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    camera = next(name for name, owner in favourites("a", "b").items() if owner == "b")
+
+    def known() -> set[str]:
+        return {each.name for each in a.membership.view().cameras}
+
+    # Another replica cannot remove it.
+    a.membership.forget_camera(camera)
+    b.may_lose.clear()
+    b.membership.forget_camera(camera)
+    wait_for(lambda: camera not in b.membership.owned)
+    assert camera in known()
+    assert camera in b.known_cameras()
+    b.may_lose.set()
+    wait_for(lambda: camera not in known())
+    # It may come back, and has one owner again.
+    a.membership.add_cameras([camera])
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+
+
+def test_camera_of_a_dead_replica_can_be_forgotten(cluster: Cluster) -> None:
+    a, b = cluster.start("a", "b")
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    camera = next(name for name, owner in favourites("a", "b").items() if owner == "b")
+    b.proxy.cut()
+    # The other replica takes it over first, or removes it.
+    wait_for(lambda: not b.membership.owned)
+
+    def is_removed() -> bool:
+        a.membership.forget_camera(camera)
+        return camera not in {each.name for each in a.membership.view().cameras}
+
+    wait_for(is_removed)
+    assert camera not in a.membership.owned
 
 
 def test_replica_is_admitted_again_only_after_its_listeners_know_of_the_end(cluster: Cluster) -> None:

@@ -304,6 +304,24 @@ def test_switch_that_one_replica_turns_holds_at_all(site: Site, client: Client) 
     wait_for(lambda: not owner.get("cameras/porch")["enabled"])
 
 
+def test_camera_that_one_replica_forgets_leaves_the_cluster(site: Site, client: Client) -> None:
+    """Regression: the table of cameras kept every name for ever, also made-up ones."""
+    first, second = site.start("first"), site.start("second")
+
+    def is_known() -> bool:
+        client.publish(f"{BASE}/porch/frame", frame("obama_2"), qos=0)
+        return all(
+            [each["camera"] for each in replica.get("cameras")["cameras"]] == ["porch"] for replica in site.started
+        )
+
+    wait_for(is_known)
+    owner = site.owner("porch")
+    other = second if owner is first else first
+    assert other.ask("DELETE", "cameras/porch").status_code == 200
+    wait_for(lambda: all(each.place.membership.view().cameras == () for each in site.started))
+    assert all(each.get("cameras")["cameras"] == [] for each in site.started)
+
+
 def test_replica_follows_while_all_writers_wait_for_a_long_change(site: Site, postgres_url: str) -> None:
     """Regression: the follower wrote too, and waited for threads that wrote. So a change of seconds ended leases."""
     first, second = site.start("first"), site.start("second")

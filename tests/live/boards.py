@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.store.postgres.live_board import choose_places
 from gateway.store.protocols.live_board import Board, CameraNote
@@ -21,6 +21,9 @@ class MemoryBoard:
 
     def forget(self, camera: str) -> None:
         self.notes.pop(camera, None)
+
+    def find_silent(self, names: Collection[str], most: int) -> Sequence[str]:
+        raise NotImplementedError
 
     def read(self) -> Board:
         notes = [self.notes[name] for name in sorted(self.notes)]

@@ -72,6 +72,9 @@ class PostgresCoordination:
     def add_cameras(self, names: Iterable[str], most: int) -> None:
         self._run(statements.ADD_CAMERAS, sorted(names), most)
 
+    def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> None:
+        self._run(statements.FORGET_CAMERAS, *_own(member), list(epochs), list(epochs.values()))
+
     def confirm(self, member: Member, revision: int) -> None:
         self._run(statements.CONFIRM, *_own(member), revision)
 

@@ -101,6 +101,14 @@ ON CONFLICT DO NOTHING
 RETURNING pg_notify('facegate_cluster', '')
 """
 
+FORGET_CAMERAS = """
+WITH own AS (SELECT id FROM cluster_replicas WHERE id = $1 AND process = $2 FOR SHARE),
+given AS (SELECT * FROM unnest($3::text[], $4::bigint[]) AS each (name, epoch))
+DELETE FROM cluster_cameras AS camera USING given
+WHERE camera.name = given.name AND camera.epoch = given.epoch AND camera.owner IN (SELECT id FROM own)
+RETURNING pg_notify('facegate_cluster', '')
+"""
+
 CONFIRM = """
 UPDATE cluster_replicas SET revision = greatest(revision, $3) WHERE id = $1 AND process = $2
 RETURNING pg_notify('facegate_confirmed', '')

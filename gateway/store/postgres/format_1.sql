@@ -232,8 +232,10 @@ INSERT INTO cluster_leader DEFAULT VALUES;
 CREATE TABLE cluster_cameras (
     name TEXT COLLATE "C" PRIMARY KEY,
     owner TEXT COLLATE "C" REFERENCES cluster_replicas ON DELETE SET NULL,
-    epoch BIGINT NOT NULL DEFAULT 0,        -- the number of owners so far
-    cleared BIGINT NOT NULL DEFAULT 0       -- as for the leader
+    -- Grows with each owner. It begins with the time, so that a camera that was forgotten never has an earlier one again.
+    epoch BIGINT NOT NULL DEFAULT extract(epoch FROM clock_timestamp()) * 1000,
+    cleared BIGINT NOT NULL DEFAULT 0,      -- as for the leader
+    added TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX cluster_cameras_by_owner ON cluster_cameras (owner);
 

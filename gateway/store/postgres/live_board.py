@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence, Presence, PresentPerson
@@ -29,6 +29,15 @@ SELECT camera, slug, name, present, since, last_seen FROM live_people
 JOIN people ON people.id = live_people.person ORDER BY since, slug
 """
 
+# A camera that was added a moment ago may not be on the board yet.
+_SILENT = """
+SELECT name FROM cluster_cameras LEFT JOIN live_cameras ON camera = name
+WHERE name = ANY (?) AND NOT EXISTS (SELECT FROM sightings WHERE sightings.camera = name)
+AND greatest(added, to_timestamp(coalesce(last_frame, 0))) < clock_timestamp() - CASE
+    WHEN (SELECT count(*) FROM cluster_cameras) < ? THEN interval '7 days' ELSE interval '10 minutes' END
+ORDER BY name
+"""
+
 
 class PostgresLiveBoard:
     """The tables of the board, as store.protocols.LiveBoard describes it."""
@@ -44,6 +53,9 @@ class PostgresLiveBoard:
     def forget(self, camera: str) -> None:
         with self._database.transaction() as db:
             db.execute("DELETE FROM live_cameras WHERE camera = ?", (camera,))
+
+    def find_silent(self, names: Collection[str], most: int) -> Sequence[str]:
+        return [name for (name,) in self._database.rows(_SILENT, (sorted(names), most))]
 
     def read(self) -> Board:
         with self._database.reading() as db:

@@ -73,6 +73,9 @@ class Coordination(Protocol):
     def add_cameras(self, names: Iterable[str], most: int) -> None:
         """Add cameras without an owner, until there are ``most``. Cameras that exist stay as they are."""
 
+    def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> None:
+        """Remove cameras, each if the replica owns it in this epoch."""
+
     def confirm(self, member: Member, revision: int) -> None:
         """Note that the replica follows this revision of the people, and announce that."""
 

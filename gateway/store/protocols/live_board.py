@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,13 @@ class LiveBoard(Protocol):
 
     def forget(self, camera: str) -> None:
         """Remove a camera."""
+
+    def find_silent(self, names: Collection[str], most: int) -> Sequence[str]:
+        """Return those cameras of the cluster that sent nothing for long, and of which there is no sighting.
+
+        ``most``: the number of cameras from which on the cluster has no room for others. Then ten minutes are long,
+        otherwise seven days.
+        """
 
     def read(self) -> Board:
         """Return what is on the board."""
