@@ -55,7 +55,11 @@ class PostgresBackups:
         return nullcontext()
 
     def erase(self, slug: str, pictures: Collection[str]) -> bool:
-        """Return False: the data key of the person is destroyed later, which makes all dumps unreadable."""
+        """Return False: no dump of the database is changed here.
+
+        In an encrypted store the data key of the person is destroyed later. The faces in a dump are unreadable then, if
+        the dump has no older copy of the key. The name, and everything in a store without encryption, stays readable.
+        """
         return False
 
     def check(self) -> None:
