@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from gateway.cluster.boot_clock import boot_time
-from gateway.errors import Busy
+from gateway.errors import Busy, GatewayError
 from gateway.model.cluster import Replica
 from gateway.store.protocols.coordination import Coordination
 
@@ -73,7 +73,7 @@ class Confirmation:
             arrivals = self._arrivals
             try:
                 missing = self._ask(find_missing)
-            except Busy as error:
+            except GatewayError as error:
                 # Others may name people until their time ends, which only the database knows.
                 _raise_after(end, f"the change is made, but not confirmed by all replicas: {error}")
             else:
@@ -101,7 +101,7 @@ class Confirmation:
             arrivals = self._arrivals
             try:
                 uncleared = self._ask(find_uncleared)
-            except Busy as error:
+            except GatewayError as error:
                 _raise_after(end, f"{_REMOVED}: {error}")
             else:
                 if not uncleared:

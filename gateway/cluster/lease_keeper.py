@@ -12,7 +12,7 @@ from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.follower import Follower
 from gateway.cluster.plan import make_plan
 from gateway.cluster.standing import Standing
-from gateway.errors import Busy
+from gateway.errors import Busy, GatewayError
 from gateway.model.cluster import ClusterView
 from gateway.store.protocols.coordination import Coordination, Member
 
@@ -82,8 +82,11 @@ class LeaseKeeper:
         self._standing.end_lease()
         try:
             self._coordination.leave(self._member)
-        except Busy as error:
+        except GatewayError as error:
             log.warning("the other replicas take over after %g s: %s", self._member.lease_s, error)
+        # The gateway goes on to stop its other parts.
+        except Exception:
+            log.exception("the other replicas take over after %g s", self._member.lease_s)
 
     def wake(self) -> None:
         """Renew the lease now, and look for something to claim or to release."""

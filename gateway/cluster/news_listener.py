@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
 from gateway.errors import Busy
-from gateway.store.protocols.coordination import Coordination
+from gateway.store.protocols.coordination import Coordination, News
+
+log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 0.5
 """The longest time until the thread ends."""
@@ -45,12 +48,18 @@ class NewsListener:
         while not self._stopping.is_set():
             try:
                 news = self._coordination.wait_for_news(LONGEST_WAIT_S)
+                self._pass_on(news)
             except Busy:
                 self._stopping.wait(LONGEST_WAIT_S)
-                continue
-            if news.people:
-                self._on_people()
-            if news.confirmed:
-                self._on_confirmed()
-            if news.cluster:
-                self._on_cluster()
+            # Even a bug in the gateway must not end this thread: a replica would hear of each change only later.
+            except Exception:
+                log.exception("the announcements of other replicas cannot be read")
+                self._stopping.wait(LONGEST_WAIT_S)
+
+    def _pass_on(self, news: News) -> None:
+        if news.people:
+            self._on_people()
+        if news.confirmed:
+            self._on_confirmed()
+        if news.cluster:
+            self._on_cluster()

@@ -135,3 +135,18 @@ def test_stopped_replica_is_not_waited_for(postgres_url: str) -> None:
         cluster.stop("b")
         cluster.change_people()
         a.membership.confirm_everywhere()
+
+
+def test_error_of_the_database_is_waited_for_like_its_absence(cluster: Cluster) -> None:
+    """Regression: the change was made, and the request got another error than busy."""
+    (a,) = started(cluster, "a")
+    cluster.change_people()
+    with cluster.database.transaction() as db:
+        db.execute("ALTER TABLE cluster_replicas RENAME TO away")
+    waiting = Waiting(a.membership.confirm_everywhere, lambda: a.followed)
+    wait_for(lambda: a.membership.problem is not None)
+    assert waiting.is_alive()
+    with cluster.database.transaction() as db:
+        db.execute("ALTER TABLE away RENAME TO cluster_replicas")
+    waiting.join()
+    assert (waiting.error, waiting.seen) == (None, 1)

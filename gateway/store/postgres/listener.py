@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ import psycopg
 from gateway.store.postgres.address import Address
 from gateway.store.postgres.connections import TimeLimits, connect
 from gateway.store.postgres.schema import CHANNEL
+
+log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 0.5
 """The longest time until the thread ends."""
@@ -47,6 +50,10 @@ class ChangeListener:
                 self._listen()
             # Others report that the database is away.
             except psycopg.Error:
+                self._stopping.wait(RECONNECT_S)
+            # Even a bug in the gateway must not end this thread: changes would be followed only every half second.
+            except Exception:
+                log.exception("the announcements of changes cannot be read")
                 self._stopping.wait(RECONNECT_S)
 
     def _listen(self) -> None:

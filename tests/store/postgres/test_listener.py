@@ -48,3 +48,24 @@ def test_listener_connects_again_after_a_restart_of_the_server(postgres_server: 
 
 def test_listener_that_was_not_started_can_be_stopped(database: PostgresDatabase) -> None:
     ChangeListener(database.address, database.limits, lambda: None).stop()
+
+
+def test_listener_survives_a_bug_in_what_it_wakes(database: PostgresDatabase, other: PostgresDatabase) -> None:
+    """Regression: only errors of the database were caught, and the thread ended without a sign."""
+    wakes = threading.Semaphore(0)
+
+    def fail_once() -> None:
+        wakes.release()
+        if not failures:
+            failures.append(1)
+            raise RuntimeError("a bug")
+
+    failures: list[int] = []
+    listener = ChangeListener(database.address, database.limits, fail_once)
+    listener.start()
+    # Of the first connection, which ends with the bug, and of the second one.
+    for _ in range(2):
+        assert wakes.acquire(timeout=WAIT_S)
+    change(other)
+    assert wakes.acquire(timeout=WAIT_S)
+    listener.stop()
