@@ -56,11 +56,12 @@ def open_cluster_store(settings: Settings) -> ClusterStore:
     # The library is an extra: a single gateway does not need it.
     with extra_postgres():
         from gateway.store.postgres.broker_notes import PostgresBrokerNotes
+        from gateway.store.postgres.connections import MAX_BOARD_CONNECTIONS
         from gateway.store.postgres.coordination import PostgresCoordination
         from gateway.store.postgres.database import PostgresDatabase
         from gateway.store.postgres.live_board import PostgresLiveBoard
 
-    notes, database = PostgresBrokerNotes(url), PostgresDatabase(url)
+    notes, database = PostgresBrokerNotes(url), PostgresDatabase(url, most_connections=MAX_BOARD_CONNECTIONS)
 
     def close() -> None:
         notes.close()

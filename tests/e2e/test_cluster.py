@@ -22,12 +22,15 @@ from gateway.cli.operations import operations
 from gateway.config import Settings
 from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
-from gateway.store.postgres.database import WRITE_LOCK
+from gateway.store.postgres.statements import WRITE_LOCK
 from tests.conftest import settings
 from tests.examples import BOX, QUALITY, descriptor
 from tests.support import WAIT_S, Broker, Client, frame, wait_for
 
 BASE = "cluster"
+
+MOST_OF_A_REPLICA = 20
+"""Connections that a replica has at most, as docs/how-to/run-several-gateways.md says."""
 
 WRITERS = 20
 """More threads that write at once than a replica has connections for."""
@@ -347,6 +350,11 @@ def test_replica_follows_while_all_writers_wait_for_a_long_change(site: Site, po
             other.execute("UPDATE facegate.meta SET value = (value::bigint + 1)::text WHERE key = 'revision'")
             wait_for(lambda: not _count_behind(other))
             assert not ignoring.done()
+            connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'facegate'"
+            assert (
+                _count(other, f"{connections} AND datname = current_database()")
+                <= len(site.started) * MOST_OF_A_REPLICA
+            )
             assert [each.place.membership.admission for each in site.started] == joined
         finally:
             other.execute("SELECT pg_advisory_unlock(%s)", (WRITE_LOCK,))
@@ -361,6 +369,12 @@ def _count_behind(db: psycopg.Connection[Any]) -> int:
     """Return the number of replicas that have not confirmed the present people."""
     present = _count(db, "SELECT value FROM facegate.meta WHERE key = 'revision'")
     return _count(db, f"SELECT count(*) FROM facegate.cluster_replicas WHERE revision < {present}")  # noqa: S608
+
+
+def _count_connections(db: psycopg.Connection[Any]) -> int:
+    """Return the number of connections of all replicas."""
+    others = "application_name = 'facegate' AND datname = current_database()"
+    return _count(db, f"SELECT count(*) FROM pg_stat_activity WHERE {others}")  # noqa: S608
 
 
 def _count(db: psycopg.Connection[Any], query: Any) -> int:

@@ -16,8 +16,16 @@ from gateway.store.postgres.address import Address
 from gateway.store.postgres.failures import LostConnection
 from gateway.store.postgres.schema import SCHEMA
 
-MAX_CONNECTIONS = 16
-"""Connections that one process has at most: PostgreSQL allows 100 to all processes by default."""
+# PostgreSQL allows 100 connections to all processes by default. A replica has others beside these: one of the broker
+# notes, one that hears of changes, and four by which replicas agree.
+MAX_CONNECTIONS = 8
+"""Connections at once for the operations of one process. Its changes, which wait for others, need one together."""
+
+MAX_SEARCHES = 4
+"""Connections at once for searches in the database."""
+
+MAX_BOARD_CONNECTIONS = 2
+"""Connections at once for the board of live cameras."""
 
 MAX_IDLE_CONNECTIONS = 4
 """Connections that stay open while nobody uses them."""
@@ -93,11 +101,13 @@ def connect(address: Address, limits: TimeLimits) -> BoundedConnection:
 class Connections:
     """The open connections of one database. Several threads may share the object."""
 
-    def __init__(self, address: Address, limits: TimeLimits) -> None:
+    def __init__(self, address: Address, limits: TimeLimits, most: int) -> None:
+        """``most``: the number of connections at once."""
         self._address = address
         self._limits = limits
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._most = most
+        self._places = threading.BoundedSemaphore(most)
         self._idle: list[BoundedConnection] = []
         self._is_closed = False
         self._failure: psycopg.OperationalError | None = None
@@ -109,7 +119,7 @@ class Connections:
         ``new``: no connection that is open already; all of these are closed.
         """
         if not self._places.acquire(timeout=self._limits.lock):
-            raise psycopg.OperationalError(f"all {MAX_CONNECTIONS} connections are in use")
+            raise psycopg.OperationalError(f"all {self._most} connections are in use")
         try:
             if new:
                 self._close_idle()

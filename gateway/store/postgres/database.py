@@ -13,23 +13,15 @@ from psycopg.errors import LockNotAvailable
 
 from gateway.errors import GatewayError, StartError
 from gateway.store.postgres.address import Address, parse_address
-from gateway.store.postgres.connections import BoundedConnection, Connections, TimeLimits
+from gateway.store.postgres.connections import MAX_CONNECTIONS, BoundedConnection, Connections, TimeLimits
 from gateway.store.postgres.failures import Failures, as_start_error
 from gateway.store.postgres.schema import prepare_schema
-from gateway.store.postgres.statements import number_parameters
+from gateway.store.postgres.statements import BEGIN_CHANGE, BEGIN_READING, number_parameters
 from gateway.store.relational.database import Row
 from gateway.store.relational.dialect import Dialect
 
-WRITE_LOCK = int.from_bytes(b"facegate", "big")
-"""The number of the lock that all changes take, in all processes."""
-
 REWRITE_LOCK_MS = 500
 """The time that a rewrite of a table waits for those who read the table."""
-
-# One change after the other: PostgreSQL's own isolation would let two transactions each change what the other one read.
-# Each statement after the lock sees all earlier changes.
-_BEGIN_CHANGE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITE_LOCK})"
-_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Participant(Protocol):
@@ -66,21 +58,28 @@ class PostgresDatabase:
     A server that is away raises Busy, never a wait without an end. Each thread has its own transactions.
     """
 
-    def __init__(self, url: str, *, participant: Participant | None = None, limits: TimeLimits | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        participant: Participant | None = None,
+        limits: TimeLimits | None = None,
+        most_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         """Connect, and create or upgrade the tables. Raise StartError, with a sentence about what to do."""
         self.address: Address = parse_address(url)
         self._failures = Failures(self.address)
         self.dialect = Dialect()
         self.limits = limits or TimeLimits()
         self._participants = () if participant is None else (participant,)
-        self._connections = Connections(self.address, self.limits)
+        self._connections = Connections(self.address, self.limits, most_connections)
         self._changing = threading.Lock()
         # The transaction of each thread that is within one, by the number of the thread.
         self._transactions: dict[int, PostgresConnection] = {}
         try:
             connection, _ = self._connections.take()
             try:
-                prepare_schema(connection, _BEGIN_CHANGE, self.address)
+                prepare_schema(connection, BEGIN_CHANGE, self.address)
             finally:
                 self._connections.give_back(connection)
         except BaseException as error:
@@ -119,13 +118,13 @@ class PostgresDatabase:
         The changes of all processes come one after the other. An inner transaction is a part of the outer one.
         """
         turn = self._turn_to_change()
-        with self._failures.translate(), turn, self._nested(_BEGIN_CHANGE, self._participants) as connection:
+        with self._failures.translate(), turn, self._nested(BEGIN_CHANGE, self._participants) as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[PostgresConnection]:
         """Let several queries see one state while others write. Raise Busy or GatewayError."""
-        with self._failures.translate(), self._nested(_BEGIN_READING) as connection:
+        with self._failures.translate(), self._nested(BEGIN_READING) as connection:
             yield connection
 
     @property

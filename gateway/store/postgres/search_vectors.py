@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gateway.errors import Busy
 from gateway.model import Person
 from gateway.model.recipes import dimensions_of
-from gateway.store.postgres.connections import TimeLimits
+from gateway.store.postgres.connections import MAX_SEARCHES, TimeLimits
 from gateway.store.postgres.database import PostgresConnection, PostgresDatabase
 from gateway.store.postgres.failures import RETRY_S
 from gateway.store.postgres.search_tables import (
@@ -92,7 +92,7 @@ class PostgresSearchVectors:
         self._correct = correct
         self._correction = correction
         self._schema = ""
-        self._connections = PostgresDatabase(url, limits=SEARCH_LIMITS)
+        self._connections = PostgresDatabase(url, limits=SEARCH_LIMITS, most_connections=MAX_SEARCHES)
         self._search_faces = faces.on(self._connections)
         self._margin = _margin(self._dimensions)
 
