@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from gateway.store.protocols.coordination import Coordination, Member
 log = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 4
+FORGET_INTERVAL_S = 3_600.0
 SHORTEST_PAUSE_S = 0.05
 AFTER_LEASE_S = 0.05
 """Seconds after the end of the lease of another replica when its cameras are claimed."""
@@ -60,6 +62,7 @@ class LeaseKeeper:
         self._forgotten: set[str] = set()
         self._awaited_revision = 0
         self._behind_since: float | None = None
+        self._forgot_at = -math.inf
         self._is_stopping = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cluster lease")
@@ -157,6 +160,7 @@ class LeaseKeeper:
         self._release()
         self._claim(view)
         self._add_found_cameras()
+        self._forget_replicas()
 
     def _find_stuck_part(self) -> str | None:
         """Return why the lease must end, although the database could renew it."""
@@ -217,6 +221,11 @@ class LeaseKeeper:
             self._standing.add_cameras(self._coordination.claim_cameras(self._member, plan.claims))
         if plan.give_up:
             self._standing.give_up(plan.give_up)
+
+    def _forget_replicas(self) -> None:
+        if self._standing.holdings().leads_since is not None and boot_time() > self._forgot_at + FORGET_INTERVAL_S:
+            self._coordination.forget_replicas()
+            self._forgot_at = boot_time()
 
     def _add_found_cameras(self) -> None:
         with self._standing.changed:

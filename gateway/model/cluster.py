@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FORGOTTEN_AFTER_S = 7 * 86_400.0
+"""Seconds after which a replica that is away is forgotten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Replica:
@@ -27,6 +30,11 @@ class Replica:
     def is_live(self) -> bool:
         """True while its lease has not ended."""
         return self.lease_left_s > 0
+
+    @property
+    def is_forgotten(self) -> bool:
+        """True after so long an absence that nobody will miss the replica."""
+        return self.names_left_s < -FORGOTTEN_AFTER_S
 
 
 @dataclass(frozen=True, slots=True)

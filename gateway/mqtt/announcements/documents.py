@@ -98,6 +98,15 @@ class RetainedDocuments:
                     self._unsent[topic] = None
         self._on_work()
 
+    def clear(self, *topics: str) -> None:
+        """Clear topics of the owner that another gateway has left for ever, unless there are documents for them."""
+        with self._lock:
+            for topic in topics:
+                if topic not in self._documents:
+                    self._clearing[topic] = None
+                    self._unsent[topic] = None
+        self._on_work()
+
     def release(self, *topics: str) -> None:
         """Forget the documents of topics without clearing them: another gateway publishes there from now on."""
         with self._lock:

@@ -149,6 +149,7 @@ class Replica:
         """Start to connect. Raises StartError."""
         self.connections.start()
         self._finder.start()
+        self._status.start()
 
     def release_cameras(self, cameras: Collection[str]) -> None:
         """Take no more frames of cameras. While the lease lasts, let the broker have all that was announced of them."""
@@ -216,4 +217,5 @@ class Replica:
         """End the connections, after the broker has the last replies."""
         self._search.stop()
         self._finder.stop()
+        self._status.stop()
         self.connections.stop()

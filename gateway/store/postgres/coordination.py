@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors
 
 from gateway.errors import Unavailable
-from gateway.model.cluster import ClusterView, OwnedCamera, Replica
+from gateway.model.cluster import FORGOTTEN_AFTER_S, ClusterView, OwnedCamera, Replica
 from gateway.store.postgres import coordination_statements as statements
 from gateway.store.postgres.address import parse_address
 from gateway.store.postgres.connections import BoundedConnection, TimeLimits, connect
@@ -53,10 +53,7 @@ class PostgresCoordination:
 
     def claim_leadership(self, member: Member, epoch: int) -> int | None:
         found = self._run(statements.CLAIM_LEADERSHIP, *_own(member), epoch)
-        if not found:
-            return None
-        self._run(statements.FORGET_OLD_REPLICAS)
-        return int(found[0][0])
+        return int(found[0][0]) if found else None
 
     def release_leadership(self, member: Member, epoch: int) -> None:
         self._run(statements.RELEASE_LEADERSHIP, *_own(member), epoch)
@@ -74,6 +71,9 @@ class PostgresCoordination:
 
     def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> None:
         self._run(statements.FORGET_CAMERAS, *_own(member), list(epochs), list(epochs.values()))
+
+    def forget_replicas(self) -> None:
+        self._run(statements.FORGET_OLD_REPLICAS, FORGOTTEN_AFTER_S)
 
     def confirm(self, member: Member, revision: int) -> None:
         self._run(statements.CONFIRM, *_own(member), revision)

@@ -167,5 +167,6 @@ ended AS (UPDATE cluster_leader SET holder = NULL WHERE holder IN (SELECT id FRO
 SELECT pg_notify('facegate_cluster', '') FROM own
 """
 
-FORGET_OLD_REPLICAS = "DELETE FROM cluster_replicas WHERE names_until < clock_timestamp() - interval '7 days'"
-"""Replicas that nobody will miss. Their cameras become free."""
+FORGET_OLD_REPLICAS = """
+DELETE FROM cluster_replicas WHERE names_until < clock_timestamp() - $1::float8 * interval '1 second'
+"""

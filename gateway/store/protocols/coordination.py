@@ -76,6 +76,9 @@ class Coordination(Protocol):
     def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> None:
         """Remove cameras, each if the replica owns it in this epoch."""
 
+    def forget_replicas(self) -> None:
+        """Forget the replicas that were away for FORGOTTEN_AFTER_S. Their cameras become free."""
+
     def confirm(self, member: Member, revision: int) -> None:
         """Note that the replica follows this revision of the people, and announce that."""
 

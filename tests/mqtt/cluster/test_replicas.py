@@ -18,14 +18,17 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.cluster import lease_keeper
 from gateway.errors import Busy
 from gateway.model import Person
+from gateway.model.cluster import FORGOTTEN_AFTER_S
 from gateway.model.sightings import Presence, PresentPerson
+from gateway.mqtt.cluster import replica_status
 from gateway.mqtt.cluster.specs import NEED
 from gateway.mqtt.transport import backoff
 from gateway.store.postgres.database import PostgresDatabase
 from tests.e2e.gateway_processes import retained_messages
-from tests.mqtt.cluster.replicas import CLUSTER, Replica, Replicas, replicas_running
+from tests.mqtt.cluster.replicas import CLUSTER, LEASE_S, Replica, Replicas, replicas_running
 from tests.support import MOSQUITTO, Broker, Client, Message, accepts, broker_running, frame, free_port, wait_for
 
 pytestmark = [
@@ -318,6 +321,26 @@ def test_next_owner_clears_what_an_owner_that_died_has_left(replicas: Replicas, 
         db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
     other.membership.confirm_everywhere(removed=True)
     assert left.isdisjoint(retained_messages(broker.port))
+
+
+def test_leader_clears_the_description_of_a_replica_that_was_removed(
+    replicas: Replicas, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: it stayed `offline` for ever."""
+    # Longer than the leader needs to learn of a new replica.
+    monkeypatch.setattr(replica_status, "TIDY_INTERVAL_S", LEASE_S)
+    monkeypatch.setattr(lease_keeper, "FORGET_INTERVAL_S", 0.1)
+    ada, ben = replicas.start("ada", "ben")
+    topics = {each: f"facegate/bridge/replica/{each.id}" for each in (ada, ben)}
+    ben.stop()
+    wait_for(lambda: retained(broker)[topics[ben]]["state"] == "offline")
+    with closing(PostgresDatabase(replicas.url)) as database:
+        with database.transaction() as db:
+            away = FORGOTTEN_AFTER_S + 1, ben.id
+            db.execute("UPDATE cluster_replicas SET names_until = now() - ? * interval '1 s' WHERE id = ?", away)
+        wait_for(lambda: database.rows("SELECT id FROM cluster_replicas") == [(ada.id,)])
+    wait_for(lambda: topics[ben] not in retained(broker))
+    assert retained(broker)[topics[ada]]["state"] == "online"
 
 
 def test_removal_is_busy_while_the_broker_confirms_nothing(replicas: Replicas, broker: Broker) -> None:
