@@ -168,7 +168,7 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        submit = place.hold_until_written(self.service.submit)
+        submit = place.hold_until_sent(self.service.submit)
         rest = settings, submit, self.health, self.people.store.tokens, self.metrics, events.record
         self.rest = create_rest(*rest, describe_mqtt, self.events.streams)
         unfollowed = [self.unfollowed] if self.live is None else []

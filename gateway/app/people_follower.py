@@ -27,7 +27,7 @@ class PeopleFollower:
         self._places = places
         self._answers = answers
         self._drain_s = drain_s
-        self._followed = -1
+        self._followed = self._removals = -1
 
     def follow(self) -> int:
         """Follow all changes of people, and return the revision that nothing here contradicts any more. Raise Busy."""
@@ -42,9 +42,17 @@ class PeopleFollower:
         if self._live is not None and self._live.is_running:
             self._follow_live(self._live)
         self._places.follow_people()
-        self._answers.wait_for_earlier(self._drain_s)
+        self._wait_for_answers()
         self._followed = revision
         return revision
+
+    def _wait_for_answers(self) -> None:
+        """Wait for the answers in flight if somebody was removed: they may name that person."""
+        # A client that reads its answer slowly must not be cut off for each enrolment.
+        removals = self._people.updater.removal_count
+        if removals != self._removals:
+            self._answers.wait_for_earlier(self._drain_s)
+            self._removals = removals
 
     def _follow_live(self, live: LiveService) -> None:
         try:

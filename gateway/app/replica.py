@@ -23,7 +23,7 @@ from gateway.model.cluster import ClusterHealth
 from gateway.mqtt.cluster.member import ClusterMember
 from gateway.people.cluster_store import open_cluster_store
 from gateway.people.services import PeopleServices
-from gateway.rest.held_answers import hold_until_written
+from gateway.rest.held_answers import hold_until_sent
 from gateway.service.live_notes import StoredCameras
 from gateway.service.named_answers import NamedAnswers
 from gateway.service.service import Submit
@@ -93,9 +93,9 @@ class ReplicaParts:
         """Make the place of all answers that may name people."""
         self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_may_name_people)
 
-    def hold_until_written(self, submit: Submit) -> Submit:
+    def hold_until_sent(self, submit: Submit) -> Submit:
         """Return ``submit`` for the threads of REST."""
-        return hold_until_written(submit, self.answers)
+        return hold_until_sent(submit, self.answers)
 
     def announcers(self, mqtt: Announcer, homeassistant: Sequence[Announcer]) -> list[Announcer]:
         """Return the announcers of the cameras of this replica."""

@@ -45,7 +45,7 @@ class SingleGateway:
     def add_camera(self, _camera: str) -> None:
         """Do nothing: a single gateway follows every camera."""
 
-    def hold_until_written(self, submit: Submit) -> Submit:
+    def hold_until_sent(self, submit: Submit) -> Submit:
         """Return ``submit`` for the threads of REST."""
         return submit
 

@@ -7,7 +7,6 @@ it has made before, and must name nobody after the end of its lease.
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -37,54 +36,73 @@ class NamedAnswers:
         self.check_may_name_people = check_may_name_people
         self._changed = threading.Condition()
         self._generation = 0
-        # The number of answers that are handed over, by the generation in which they were taken.
-        self._open: Counter[int] = Counter()
+        # The answers that are handed over now, with the generation in which each was taken.
+        self._open: dict[ExpectedAnswer, int] = {}
 
-    def expect(self) -> ExpectedAnswer:
-        """Return the place of an answer that is going to be made. Call this before the people are looked at."""
-        return ExpectedAnswer(self)
+    def expect(self, cut: Callable[[], object] = lambda: None) -> ExpectedAnswer:
+        """Return the place of an answer that is going to be made. Call this before the people are looked at.
+
+        ``cut``: ends the connection of a client that reads the answer too slowly.
+        """
+        return ExpectedAnswer(self, cut)
+
+    @property
+    def count(self) -> int:
+        """The number of answers that are handed over now."""
+        return len(self._open)
 
     def wait_for_earlier(self, seconds: float) -> None:
         """Wait until all answers are handed over that were taken before. Raise Busy if that takes too long.
 
-        Call this after the gallery has followed a removal: an answer that is taken later learns of it by itself.
+        After half the time the connections of slow clients are cut. Call this after the gallery has followed a removal:
+        an answer that is taken later learns of it by itself.
         """
         with self._changed:
             last = self._generation
             self._generation += 1
-            if not self._changed.wait_for(lambda: not any(each <= last for each in self._open), seconds):
+        if late := self._wait_for(last, seconds / 2):
+            for each in late:
+                each.cut()
+            if self._wait_for(last, seconds / 2):
                 raise Busy(f"answers that were made before are not sent within {seconds:g} s", RETRY_AFTER_S)
 
-    def take(self) -> int:
-        """Note an answer that is handed over now. Return its generation, for ``release``."""
-        with self._changed:
-            self._open[self._generation] += 1
-            return self._generation
+    def _wait_for(self, last: int, seconds: float) -> list[ExpectedAnswer]:
+        """Wait for the answers up to a generation. Return those that are still open."""
 
-    def release(self, generation: int) -> None:
-        """Note that an answer was handed over."""
+        def find_late() -> list[ExpectedAnswer]:
+            return [answer for answer, generation in self._open.items() if generation <= last]
+
         with self._changed:
-            self._open[generation] -= 1
-            if not self._open[generation]:
-                del self._open[generation]
+            self._changed.wait_for(lambda: not find_late(), seconds)
+            return find_late()
+
+    def take(self, answer: ExpectedAnswer) -> None:
+        """Note an answer that is handed over now."""
+        with self._changed:
+            self._open[answer] = self._generation
+
+    def release(self, answer: ExpectedAnswer) -> None:
+        """Note that an answer was handed over, if it was taken."""
+        with self._changed:
+            self._open.pop(answer, None)
             self._changed.notify_all()
 
 
 class ExpectedAnswer:
     """The place of one answer. Safe to use from any thread."""
 
-    def __init__(self, answers: NamedAnswers) -> None:
+    def __init__(self, answers: NamedAnswers, cut: Callable[[], object]) -> None:
         self._answers = answers
+        self.cut = cut
         self._removals = answers.count_removals()
         self._lock = threading.Lock()
-        self._generation: int | None = None
         self._is_over = False
 
     def take(self, answer: T) -> T:
         """Return an answer that is handed over until ``release``. Raise Busy if it must not name people any more."""
         with self._lock:
             if not self._is_over:
-                self._generation = self._answers.take()
+                self._answers.take(self)
         # After the answer was noted: a removal in between would not wait for it.
         self._answers.check_may_name_people()
         if self._answers.count_removals() != self._removals:
@@ -95,9 +113,7 @@ class ExpectedAnswer:
         """Note that the answer was handed over, or that nobody waits for it. A second call has no effect."""
         with self._lock:
             self._is_over = True
-            generation, self._generation = self._generation, None
-        if generation is not None:
-            self._answers.release(generation)
+            self._answers.release(self)
 
 
 def hand_over(expected: ExpectedAnswer, made: Future[T]) -> Future[T]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 
 import pytest
+import requests
 from flask import Flask
 
+from gateway.config import LimitSettings, RestSettings
 from gateway.contract.operations import ADMINISTRATION
 from gateway.errors import BadImage, Busy
 from gateway.model import AdministrationRequest, Operation
-from gateway.rest.held_answers import hold_until_written
+from gateway.rest.held_answers import hold_until_sent
+from gateway.rest.server import RestServer
+from gateway.rest.transport.environ import SENT_SLOT, SentSlot
 from gateway.service.named_answers import NamedAnswers, hand_over, may_name_people
 from tests.service.test_recognition import request
-from tests.support import WAIT_S
+from tests.support import WAIT_S, free_port, wait_for
 
 
 class Place:
@@ -110,32 +116,78 @@ def test_answer_that_nobody_waits_for_any_more_holds_up_nobody(place: Place) -> 
     place.answers.wait_for_earlier(0)
 
 
-def test_answer_over_rest_is_held_until_the_response_is_complete(place: Place) -> None:
-    app = Flask("test")
+def submit_named(place: Place, answer: Future[str], sent: SentSlot) -> Future[object]:
+    """Submit a request within a request over REST."""
+    submit = hold_until_sent(lambda _request: answer, place.answers)  # type: ignore[arg-type]
+    with Flask("test").test_request_context(environ_overrides={SENT_SLOT: sent}):
+        return submit(request(Operation.FACE_REC))  # type: ignore[return-value]
+
+
+def test_answer_over_rest_is_held_until_it_was_sent(place: Place) -> None:
     made: Future[str] = Future()
     made.set_result("Ada")
-    submit = hold_until_written(lambda _request: made, place.answers)  # type: ignore[arg-type]
-    with app.test_request_context():
-        answer: Future[object] = submit(request(Operation.FACE_REC))  # type: ignore[assignment]
-        assert answer.result(0) == "Ada"
-        with pytest.raises(Busy, match="not sent"):
-            place.answers.wait_for_earlier(0.01)
-        response = app.process_response(app.make_response("Ada"))
-        response.close()
+    cuts: list[int] = []
+    sent = SentSlot(lambda: cuts.append(1))
+    assert submit_named(place, made, sent).result(0) == "Ada"
+    with pytest.raises(Busy, match="not sent"):
+        place.answers.wait_for_earlier(0.01)
+    assert cuts == [1]
+    sent.end()
+    place.answers.wait_for_earlier(0)
+
+
+def test_answer_over_rest_of_a_client_that_left_holds_up_nobody(place: Place) -> None:
+    made: Future[str] = Future()
+    made.set_result("Ada")
+    sent = SentSlot(lambda: None)
+    sent.end()
+    submit_named(place, made, sent)
     place.answers.wait_for_earlier(0)
 
 
 def test_slow_answer_over_rest_learns_of_a_removal(place: Place) -> None:
-    app = Flask("test")
     made: Future[str] = Future()
-    submit = hold_until_written(lambda _request: made, place.answers)  # type: ignore[arg-type]
-    with app.test_request_context():
-        answer = submit(request(Operation.FACE_REC))
-        place.removals += 1
-        made.set_result("Ada")
-        assert isinstance(answer.exception(0), Busy)
-        app.process_response(app.make_response("busy")).close()
+    sent = SentSlot(lambda: None)
+    answer = submit_named(place, made, sent)
+    place.removals += 1
+    made.set_result("Ada")
+    assert isinstance(answer.exception(0), Busy)
+    sent.end()
     place.answers.wait_for_earlier(0)
+
+
+def test_answer_that_a_client_does_not_read_is_cut_off_by_a_removal(place: Place) -> None:
+    """Regression: an answer counted as sent when it was only in memory, and its rest named people for minutes."""
+    names = b"Ada" * 10_000_000
+    made: Future[bytes] = Future()
+    made.set_result(names)
+    submit = hold_until_sent(lambda _request: made, place.answers)  # type: ignore[arg-type]
+    app = Flask("test")
+
+    @app.get("/names")
+    def names_of() -> bytes:
+        found: Future[bytes] = submit(request(Operation.FACE_REC))  # type: ignore[assignment]
+        return found.result(0)
+
+    settings = RestSettings(port=free_port())
+    server = RestServer(app, settings, LimitSettings())
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", settings.port), WAIT_S) as client:
+            client.sendall(b"GET /names HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert client.recv(1)
+            # The rest waits for the client.
+            wait_for(lambda: place.answers.count == 1)
+            place.answers.wait_for_earlier(WAIT_S / 10)
+            read = 0
+            with suppress(ConnectionError):
+                while piece := client.recv(1_000_000):
+                    read += len(piece)
+            assert read < len(names)
+        assert requests.get(f"{server.url}/names", timeout=WAIT_S).content == names
+        wait_for(lambda: place.answers.count == 0)
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("operation", Operation)

@@ -21,12 +21,14 @@ from gateway.rest.transport.environ import (
     BODY_ERROR,
     CLIENT,
     HEADER_CHECK,
+    SENT_SLOT,
     STREAM_SLOT,
     Environ,
     HeaderCheck,
     Receive,
     Scope,
     Send,
+    SentSlot,
     StreamSlot,
     add_body,
     client_of,
@@ -71,10 +73,15 @@ class Bridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         with self._connections.request(client_of(scope)) as connection:
+            sent = SentSlot(partial(asyncio.get_running_loop().call_soon_threadsafe, connection.shut))
             try:
-                response, body_left = await self._respond(scope, receive, connection)
+                response, body_left = await self._respond(scope, receive, connection, sent)
+                if response.status_code >= HTTPStatus.BAD_REQUEST or response.endless is not None:
+                    # The response names nobody, or looks at the people for each piece.
+                    sent.end()
                 await self._delay_error(response.status_code, scope, connection)
                 await self._send(response, connection, receive, send)
+                sent.end()
                 if body_left:
                     connection.enter(Phase.RECEIVING)
                     # Many clients read no response before they have sent everything.
@@ -86,6 +93,8 @@ class Bridge:
                 connection.shut()
                 # The event loop has to notice the end of the connection, or uvicorn logs an incomplete response.
                 await wait_for_disconnect(receive)
+            finally:
+                sent.end()
 
     def stop(self) -> None:
         """Let no further request reach Flask."""
@@ -103,12 +112,15 @@ class Bridge:
         finally:
             response.endless.close()
 
-    async def _respond(self, scope: Scope, receive: Receive, connection: Connection) -> tuple[BridgeResponse, bool]:
+    async def _respond(
+        self, scope: Scope, receive: Receive, connection: Connection, sent: SentSlot
+    ) -> tuple[BridgeResponse, bool]:
         """Return the response, and whether a part of the request's body is left."""
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
             return _closing(BridgeResponse("the headers are too long", HEADERS_TOO_LONG)), True
         environ = write_environ(scope)
         # Flask is asked twice about a request with a body, and needs the client several times.
+        environ[SENT_SLOT] = sent
         environ[CLIENT] = self._proxies.find_client(environ)
         apply_public_address(environ, environ[CLIENT])
         if not _has_body(environ):

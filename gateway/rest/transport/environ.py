@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -28,6 +29,8 @@ CLIENT = "facegate.client"
 """The key of the Client that sent the request."""
 
 STREAM_SLOT = "facegate.stream_slot"
+
+SENT_SLOT = "facegate.sent_slot"
 """The key of the StreamSlot of a request."""
 
 NO_ADDRESS = ("", 0)
@@ -78,6 +81,35 @@ class StreamSlot:
     def put(self, stream: Stream) -> None:
         """Make a stream the body of the response."""
         self.stream = stream
+
+
+class SentSlot:
+    """The calls for the moment at which a response was sent, or nobody waits for it. Safe to use from any thread.
+
+    ``cut``: ends the connection, if the client reads too slowly.
+    """
+
+    def __init__(self, cut: Callable[[], object]) -> None:
+        self.cut = cut
+        self._lock = threading.Lock()
+        self._calls: list[Callable[[], object]] = []
+        self._is_over = False
+
+    def call_at_end(self, call: Callable[[], object]) -> None:
+        """Call a function at the end, or now if it is over."""
+        with self._lock:
+            if not self._is_over:
+                self._calls.append(call)
+                return
+        call()
+
+    def end(self) -> None:
+        """Make the calls, once."""
+        with self._lock:
+            self._is_over = True
+            calls, self._calls = self._calls, []
+        for call in calls:
+            call()
 
 
 def write_environ(scope: Scope) -> Environ:
