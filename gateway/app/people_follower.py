@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 
 from gateway.errors import Busy
@@ -12,7 +13,10 @@ from gateway.service.named_answers import NamedAnswers
 
 
 class PeopleFollower:
-    """The follower of a replica. ``drain_s``: the longest wait for answers that were made before."""
+    """The follower of a replica.
+
+    ``drain_s``: the longest wait for answers that were made before. ``flush``: waits until the broker has all messages.
+    """
 
     def __init__(
         self,
@@ -21,12 +25,14 @@ class PeopleFollower:
         places: BoardReader,
         answers: NamedAnswers,
         drain_s: float,
+        flush: Callable[[float], None],
     ) -> None:
         self._people = people
         self._live = live
         self._places = places
         self._answers = answers
         self._drain_s = drain_s
+        self._flush = flush
         self._followed = self._removals = -1
 
     def follow(self) -> int:
@@ -52,6 +58,7 @@ class PeopleFollower:
         removals = self._people.updater.removal_count
         if removals != self._removals:
             self._answers.wait_for_earlier(self._drain_s)
+            self._flush(self._drain_s / 2)
             self._removals = removals
 
     def _follow_live(self, live: LiveService) -> None:

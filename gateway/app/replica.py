@@ -124,7 +124,8 @@ class ReplicaParts:
             [leader, *parts.homeassistant.announcers],
         )
         drain_s = self._settings.cluster.lease_s / 2
-        self._follower = PeopleFollower(people, live, self._places, self.answers, drain_s)
+        assert parts.mqtt.replica is not None
+        self._follower = PeopleFollower(people, live, self._places, self.answers, drain_s, parts.mqtt.replica.flush)
         self._leader_tasks = LeaderTasks([people.retention, people.folder])
         self._switches = None if live is None else SwitchFollower(parts.switches, live)
         self._moves = None

@@ -11,6 +11,7 @@ from gateway.mqtt.announcements.documents import RetainedDocuments
 from gateway.mqtt.cluster.camera_finder import CameraFinder
 from gateway.mqtt.cluster.client_ids import ClientIds
 from gateway.mqtt.cluster.connections import ReplicaConnections
+from gateway.mqtt.cluster.flushing import flush
 from gateway.mqtt.cluster.member import ClusterMember
 from gateway.mqtt.cluster.replica_status import ReplicaStatus
 from gateway.mqtt.cluster.shared_downtime import NoDowntime, SharedDowntime
@@ -176,6 +177,11 @@ class Replica:
     def has_cleared_as_leader(self) -> bool:
         """Return whether the broker has only what this replica announced last as the leader."""
         return self._parts.announcements.has_cleared_as_leader()
+
+    def flush(self, seconds: float) -> None:
+        """Wait until the broker has all messages that were published before. Cut the connections that need longer."""
+        connections = self.connections
+        flush((connections.requests, connections.frames, connections.leader), self._parts.loopback.topic, seconds)
 
     def start_leading(self) -> None:
         """Take the commands. All that the leader announces was announced before this call."""

@@ -323,6 +323,36 @@ def test_next_owner_clears_what_an_owner_that_died_has_left(replicas: Replicas, 
     assert left.isdisjoint(retained_messages(broker.port))
 
 
+def test_reply_is_at_the_broker_before_a_removal_is_confirmed(replicas: Replicas, device: Client) -> None:
+    """Regression: a reply that waited for a slow broker came after the answer to the erasure of the person it named."""
+    (replica,) = replicas.start("ada")
+    session = replica.side.connections.requests.session
+    replica.may_answer.clear()
+    device.publish("facegate/porch/request/detect/1", PICTURE)
+    wait_for(lambda: replica.waiting)
+    replica.broker_proxy.stall()
+    replica.release()
+    flushing = threading.Thread(target=replica.side.flush, args=(NO_END_S,))
+    flushing.start()
+    assert drain(device) == []
+    assert flushing.is_alive()
+    replica.broker_proxy.mend()
+    flushing.join()
+    assert responses(device, 1) == ["1"]
+    assert session is replica.side.connections.requests.session
+
+
+def test_connection_of_a_broker_that_takes_nothing_is_cut(replicas: Replicas) -> None:
+    (replica,) = replicas.start("ada")
+    session = replica.side.connections.requests.session
+    assert session is not None
+    replica.broker_proxy.stall()
+    replica.side.flush(0.1)
+    assert not session.connected
+    replica.broker_proxy.mend()
+    wait_for(lambda: replica.mqtt.loopback.fresh and replica.side.connections.requests.session is not session)
+
+
 def test_leader_clears_the_description_of_a_replica_that_was_removed(
     replicas: Replicas, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
