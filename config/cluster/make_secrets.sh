@@ -17,7 +17,7 @@ make() {
 make postgres_password "$(openssl rand -hex 24)"
 make store_password "$(openssl rand -hex 24)"
 # The network of compose.yaml does not leave this machine.
-make FACEGATE_PEOPLE__STORE "postgresql://facegate:$(cat store_password)@postgres/facegate"
+make FACEGATE_PEOPLE__STORE "postgresql://facegate:$(cat store_password)@postgres/facegate?sslmode=disable"
 make FACEGATE_PEOPLE__KEY "$(openssl rand -base64 32)"
 make FACEGATE_MQTT__PASSWORD "$(openssl rand -hex 24)"
 if [ ! -e rest_certificate.pem ]; then

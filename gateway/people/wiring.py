@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,6 +29,8 @@ from gateway.store.protocols import Store
 from gateway.vision.engines.recogniser import recogniser_of
 from gateway.vision.engines.registry import ENGINES
 
+log = logging.getLogger(__name__)
+
 
 def open_people(
     settings: Settings,
@@ -44,6 +47,9 @@ def open_people(
     measurement = find_measurement(settings)
     rules = people_rules(settings, measurement.recipe)
     store = open_store(settings, rules.limits, may_encrypt=not for_command)
+    # After the store, since a gateway tries again every second while the database is away.
+    if not for_command and (exposure := find_exposure(settings)) and not exposure[1]:
+        log.warning("%s", exposure[0])
     return build_people(
         store=store,
         similarity=measurement.similarity(),
@@ -135,6 +141,18 @@ def describe_store(settings: Settings) -> str:
     with extra_postgres():
         from gateway.store.postgres.opening import describe_place
     return describe_place(url)
+
+
+def find_exposure(settings: Settings) -> tuple[str, bool] | None:
+    """Return a sentence if others in the network may read or get the password of the database. Raise StartError.
+
+    The second value is True if the address says that it shall be so.
+    """
+    if (url := settings.people.postgres_url) is None:
+        return None
+    with extra_postgres():
+        from gateway.store.postgres import address
+    return address.find_exposure(url)
 
 
 def has_store(settings: Settings) -> bool:

@@ -201,7 +201,7 @@ def test_replica_has_its_settings(replica: str, secrets: Path) -> None:
     assert secret_text(settings.mqtt.password) == (secrets / "FACEGATE_MQTT__PASSWORD").read_text().strip()
     assert settings.people.key is not None
     password = (secrets / "store_password").read_text().strip()
-    assert secret_text(settings.people.store) == f"postgresql://facegate:{password}@postgres/facegate"
+    assert secret_text(settings.people.store) == f"postgresql://facegate:{password}@postgres/facegate?sslmode=disable"
     assert [str(each) for each in settings.rest.proxies] == [
         f"{SERVICES['balancer']['networks']['site']['ipv4_address']}/32"
     ]

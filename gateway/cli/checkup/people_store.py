@@ -12,7 +12,7 @@ from gateway.cli.checkup.finding import Finding, from_error, from_warnings
 from gateway.cli.output import count, format_minute
 from gateway.config import Settings
 from gateway.errors import GatewayError
-from gateway.people.wiring import describe_store, has_store, open_store_for_command
+from gateway.people.wiring import describe_store, find_exposure, has_store, open_store_for_command
 from gateway.rest.access.start_check import check_tokens
 from gateway.store.protocols import Store
 from gateway.store.tokens import Token
@@ -24,6 +24,9 @@ CLOCK_TOLERANCE_S = 300
 def check_store(settings: Settings) -> Iterator[Finding]:
     """Open the people store as every other command does, and check all its parts."""
     try:
+        if found := find_exposure(settings):
+            text, is_chosen = found
+            yield Finding("people store", "advice" if is_chosen else "to_do", text)
         if not has_store(settings):
             text = f"there is no people store in {_place(settings)} yet: the first start of the gateway makes one"
             yield Finding("people store", "advice", text, "facegate run")

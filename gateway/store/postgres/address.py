@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import psycopg
@@ -13,8 +15,11 @@ from gateway.errors import StartError
 
 _DEFAULTS = {"host": "the local socket", "port": "5432", "dbname": "the default one"}
 
-_PORTS = re.compile(r"[0-9]+(,[0-9]+)*")
-"""The ports of one host, or of several ones."""
+_CHECKED_MODES = ("verify-ca", "verify-full")
+"""The values of sslmode with which only a server with a valid certificate gets the password."""
+
+_PORTS = re.compile(r"[0-9]*(,[0-9]*)*")
+"""The ports of one host, or of several ones. Without a number, the default one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,52 @@ def parse_address(url: str) -> Address:
     # The library takes the end of a password with such a character for the host or the database, which messages show.
     if "@" in f"{host}{database}" or not _PORTS.fullmatch(port):
         raise _invalid_address_error()
+    port = port if port.strip(",") else _DEFAULTS["port"]
     return Address(parameters, f"{host}:{port}/{database}" if parameters.get("host") else f"{host}, {database}")
+
+
+def find_exposure(url: str) -> tuple[str, bool] | None:
+    """Return a sentence if others in the network may read the password, or get it. Raise StartError.
+
+    The second value is True if the address says that it shall be so.
+    """
+    address = parse_address(url)
+    hosts = [*_hosts(address, "hostaddr"), *_hosts(address, "host")]
+    # A server proves by the binding that it knows the password, and that nobody is between it and this machine.
+    if all(map(_is_local, hosts)) or _option(address, "channel_binding", "prefer") == "require":
+        return None
+    root = _option(address, "sslrootcert", "")
+    # The library takes verify-full for its default with the authorities of the system, and require with a file as
+    # verify-ca.
+    mode = _option(address, "sslmode", "verify-full" if root == "system" else "prefer")
+    if mode in _CHECKED_MODES or (mode == "require" and root):
+        return None
+    danger = "may go to another server" if mode == "require" else "and the people may cross the network unencrypted"
+    text = (
+        f"people.store: the password of PostgreSQL {danger}, since sslmode is {mode}: append"
+        " ?sslmode=verify-full&sslrootcert=FILE to the address, with the certificate of the authority"
+        " (docs/how-to/run-several-gateways.md)"
+    )
+    return text, mode == "disable"
+
+
+def _hosts(address: Address, parameter: str) -> list[str]:
+    return [each for each in _option(address, parameter, "").split(",") if each]
+
+
+def _option(address: Address, parameter: str, default: str) -> str:
+    """Return an option of the library, which may also be a variable of the environment."""
+    return str(
+        address.parameters.get(parameter) or os.environ.get(f"PG{parameter.replace('_', '').upper()}") or default
+    )
+
+
+def _is_local(host: str) -> bool:
+    """Return whether a host is this machine: a folder of sockets, or a loopback address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.startswith(("/", "@")) or host == "localhost"
 
 
 def _invalid_address_error() -> StartError:
