@@ -16,7 +16,7 @@ from gateway.live.switches import Switches
 from gateway.live.tracks import Follower, SeenFace, Track
 from gateway.model import Analysis, FoundFace, Request
 from gateway.model.sightings import EndReason, Sighting
-from gateway.service.face_judge import FaceJudge
+from gateway.service.face_judge import FaceJudge, Judgements
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class LiveCameras:
         self._presence.add_camera(name, last)
         self._board.add_known(name, last_frame, moment)
 
-    def add_frame(self, request: Request, analysis: Analysis) -> list[FollowedFace] | None:
+    def add_frame(self, request: Request, analysis: Analysis, early: Judgements = None) -> list[FollowedFace] | None:
         """Add a frame. Return its faces and those that stand still, or None for a frame that changes nothing."""
         moment, name = moment_of(request), request.origin.camera
         assert name is not None
@@ -83,7 +83,7 @@ class LiveCameras:
         self._leave(camera, camera.end_absent(moment), moment)
         found = self._follow(camera, request, analysis.faces)
         again = [camera.show_again(track) for track in rested if track in camera.tracks and track not in found]
-        judgements = self._judge.judge_all(analysis.faces)
+        judgements = self._judge.judge_all(analysis.faces, early)
         shown = [camera.show(*each) for each in zip(found, analysis.faces, judgements, strict=True)]
         self._update(camera, moment)
         return [*shown, *(each for each in again if each is not None)]

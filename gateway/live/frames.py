@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import NamedTuple
 
 from gateway.live.looks import Looks
-from gateway.model import Analysis, LiveTask, Request, Search
+from gateway.model import Analysis, FoundFace, LiveTask, Request, Search
+from gateway.service.face_judge import Judgements
+from gateway.service.futures import then
 from gateway.service.request_check import RequestCheck
 from gateway.workers.job import Job, Report
+
+
+class LookedAt(NamedTuple):
+    """The report about a frame, and the judgements about its faces if they were compared already."""
+
+    report: Report
+    judgements: Judgements
 
 
 class FrameJobs:
     """The part that lets a worker process look at live frames.
 
     ``run`` hands a job to the worker processes. ``search``: returns the faces to look for in a camera's pictures.
+    ``judge_early``: judges the faces of a frame if that takes long. The next job of the worker process waits for it,
+    and not the thread of the live cameras, which serves all of them.
     """
 
     def __init__(
@@ -23,17 +35,25 @@ class FrameJobs:
         check: RequestCheck,
         search: Callable[[str | None], Search],
         looks: Looks,
+        judge_early: Callable[[Sequence[FoundFace]], Judgements] = lambda _faces: None,
     ) -> None:
         self._run = run
         self._check = check
         self._search = search
         self._looks = looks
+        self._judge_early = judge_early
 
-    def submit(self, request: Request) -> Future[Report]:
+    def submit(self, request: Request) -> Future[LookedAt]:
         """Return the future of the report, which is cancelled if a newer frame replaces this one.
 
         Raises GatewayError for a frame that is not allowed.
         """
+        return then(self._look_at(request), self._judge)
+
+    def _judge(self, report: Report) -> LookedAt:
+        return LookedAt(report, self._judge_early(report.analyses[0].faces))
+
+    def _look_at(self, request: Request) -> Future[Report]:
         self._check.check(request)
         camera = request.origin.camera
         assert camera is not None

@@ -13,10 +13,10 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from gateway.errors import SwitchedOff
+from gateway.errors import GatewayError, SwitchedOff
 from gateway.live.answers import write_answer
 from gateway.live.camera import FollowedFace
-from gateway.live.frames import FrameJobs
+from gateway.live.frames import FrameJobs, LookedAt
 from gateway.live.history import History
 from gateway.live.moment import Moment, current_moment
 from gateway.live.state import LiveState
@@ -97,13 +97,13 @@ class LiveService:
         self._metrics.count("requests")
         answer: Future[Reply] = Future()
         try:
-            report = self._frames.submit(request)
+            looked = self._frames.submit(request)
         except Exception as error:
             if isinstance(error, SwitchedOff):
                 self.post(lambda: self.state.note_refused(request))
             answer.set_exception(error)
         else:
-            report.add_done_callback(lambda done: self.post(partial(self._follow, request, done, answer)))
+            looked.add_done_callback(lambda done: self.post(partial(self._follow, request, done, answer)))
         drawn = self._annotator.annotate(request, answer)
         drawn.add_done_callback(self._count)
         return drawn
@@ -198,23 +198,22 @@ class LiveService:
         self.post(partial(settle_by, result, call))
         return result.result(CALL_TIMEOUT_S)
 
-    def _follow(self, request: Request, report: Future[Report], answer: Future[Reply]) -> None:
+    def _follow(self, request: Request, looked: Future[LookedAt], answer: Future[Reply]) -> None:
         """Answer a frame after a worker process has looked at it."""
-        if report.cancelled():
+        if looked.cancelled():
             answer.cancel()
-            return
-        if (error := report.exception()) is not None:
-            answer.set_exception(error)
             return
         try:
             clock = Stopwatch()
-            faces = self.state.cameras.add_frame(request, report.result().analyses[0])
+            report, judgements = looked.result()
+            faces = self.state.cameras.add_frame(request, report.analyses[0], judgements)
             clock.lap("match")
-            reply = None if faces is None else self._write(request, report.result(), faces, clock.laps)
+            reply = None if faces is None else self._write(request, report, faces, clock.laps)
         # Any exception, or the camera would never get an answer.
-        except Exception as bug:
-            log.exception("a live frame cannot be followed")
-            answer.set_exception(bug)
+        except Exception as problem:
+            if not isinstance(problem, GatewayError):
+                log.exception("a live frame cannot be followed")
+            answer.set_exception(problem)
             return
         if reply is None:
             answer.cancel()

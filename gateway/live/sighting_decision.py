@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gateway.errors import UnknownPerson
+from gateway.errors import Busy, UnknownPerson
 from gateway.live.evidence import Evidence, EvidenceFace, Probe
 from gateway.model import Descriptor, FoundFace, Judgement
 from gateway.people.decision import Decision
@@ -144,11 +144,16 @@ class SightingDecision:
                 return self._look(evidence, look)
         return None
 
-    def _look(self, evidence: Evidence, look: Look) -> Judgement:
+    def _look(self, evidence: Evidence, look: Look) -> Judgement | None:
+        """Compare the evidence with all people. Return None if that is not possible now: a later face tries again."""
         probe = self._probe(evidence)
         different = self._different(probe)
         limits = self._decision.similarity_limits(len(self._gallery), different, look.share)
-        nearest = self._gallery.nearest(probe.descriptor, limits)
+        try:
+            nearest = self._gallery.nearest(probe.descriptor, limits)
+        # The database is away, in which a large gallery is searched.
+        except Busy:
+            return None
         judgement = self._decision.identify(nearest, probes=different, share=look.share)
         evidence.spend(look.share, judgement.person.slug if judgement.person else None)
         return judgement
@@ -171,4 +176,6 @@ class SightingDecision:
         # The person was removed.
         except UnknownPerson:
             return True
+        except Busy:
+            return False
         return self._decision.score(found.similarity, found.pictures, self._different(probe)) < REVIEW_SCORE

@@ -76,7 +76,9 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     people = KnownPeople(gallery)
     state = LiveState(cameras, board, book, presence, journal, people, parts.switches, parts.announcer)
     looks = Looks(live.full_look_s, lambda: parts.pool.waiting_jobs, live.most_cameras)
-    frames = FrameJobs(parts.pool.submit, RequestCheck(parts.policy, gallery), parts.policy.search, looks)
+    frames = FrameJobs(
+        parts.pool.submit, RequestCheck(parts.policy, gallery), parts.policy.search, looks, judge.judge_early
+    )
     annotator = Annotator(parts.pool.submit, parts.policy, gallery.__contains__)
     return LiveService(frames, state, parts.switches, annotator, parts.metrics, parts.people.sightings, tasks)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.errors import UnknownPerson
@@ -29,12 +29,14 @@ class EnrolmentSample:
     """A picture to be enrolled, with the one face in it. ``number``: of the picture in its request, from 1.
 
     ``number`` is None for the only picture of a request. ``file``: the name that the sender gave to the picture, or "".
+    ``similar``: the people who would be recognised in the face, or None if it was not compared yet.
     """
 
     picture: bytes
     face: FoundFace
     number: int | None = None
     file: str = ""
+    similar: tuple[Person, ...] | None = None
 
     @property
     def digest(self) -> str:
@@ -48,6 +50,11 @@ def sample_of_stored(face: StoredFace) -> EnrolmentSample | None:
     # The chips take the place of the picture.
     found = FoundFace(Box(0, 0, 1, 1), face.descriptor, quality=face.quality, chips=face.chips)
     return EnrolmentSample(face.chips, found)
+
+
+def samples_of_stored(faces: Iterable[StoredFace]) -> list[EnrolmentSample]:
+    """Return the samples of those of the faces that have chips."""
+    return [sample for face in faces if (sample := sample_of_stored(face)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,14 @@ class Enroller:
         for number, sample in _numbered(samples):
             self.check_face(sample.face, name_picture(number, sample.file))
         repeated = self._repetition_warnings(target, samples)
-        review = self._advisor.review(target, [sample.face for sample in samples])
+        faces, similar = [sample.face for sample in samples], [sample.similar for sample in samples]
+        review = self._advisor.review(target, faces, similar)
         entry = self._add(target, samples, caller, source=source)
         return entry, (*repeated, *self._advisor.warnings(review, entry))
+
+    def compare(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
+        """Return the samples, compared with all people if that takes long. Call it before any lock is taken."""
+        return [replace(each, similar=self._advisor.compare(each.face)) for each in samples]
 
     def check_face(self, face: FoundFace, subject: str) -> None:
         """Raise BadImage for a face whose quality is too low. ``subject``: the picture, for the message."""

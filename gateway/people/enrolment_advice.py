@@ -6,7 +6,7 @@ All enrolments use this module: by the folder, a command, REST or MQTT, and of a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -65,19 +65,35 @@ class EnrolmentAdvisor:
         reason = self._decision.undescribed_reason(quality)
         return BadImage(f"the face in the picture is {reason.replace('_', ' ')}: {QUALITY_ADVICE[reason]}")
 
-    def review(self, person: str | Person, faces: Sequence[FoundFace]) -> EnrolmentReview:
+    def compare(self, face: FoundFace) -> tuple[Person, ...] | None:
+        """Return the people who would be recognised in a face, or None if ``review`` can find them at once."""
+        if self._gallery.compares_everybody or face.descriptor is None:
+            return None
+        return tuple(self._find_similar(face.descriptor))
+
+    def review(
+        self,
+        person: str | Person,
+        faces: Sequence[FoundFace],
+        similar: Sequence[tuple[Person, ...] | None] | None = None,
+    ) -> EnrolmentReview:
         """Compare faces with each other and with the gallery, before they are enrolled.
 
-        ``person``: an enrolled person, or the name of a new person.
+        ``person``: an enrolled person, or the name of a new person; ``similar``: the results of ``compare``.
         """
-        descriptors = [face.descriptor for face in faces if face.descriptor is not None]
+        known = [None] * len(faces) if similar is None else similar
+        compared = [
+            (face.descriptor, each) for face, each in zip(faces, known, strict=True) if face.descriptor is not None
+        ]
+        descriptors = [descriptor for descriptor, _ in compared]
         warnings: list[str] = []
         if self._differ(descriptors):
             warnings.append(CodedWarning("these pictures do not look like one person", "pictures_differ"))
         if isinstance(person, Person) and self._differ_from(person, descriptors):
             text = f"this does not look like the enrolled pictures of {person.name}"
             warnings.append(CodedWarning(text, "unlike_person", (person.slug,)))
-        return EnrolmentReview(tuple(warnings), tuple(self._find_duplicates(person, descriptors)))
+        found = [self._find_similar(descriptor) if each is None else each for descriptor, each in compared]
+        return EnrolmentReview(tuple(warnings), _without(person, found))
 
     def warnings(self, review: EnrolmentReview, entry: PersonEntry) -> tuple[str, ...]:
         """Return all warnings about an enrolment. ``entry``: the person with the new pictures."""
@@ -104,15 +120,11 @@ class EnrolmentAdvisor:
             self._decision.verifies(self._gallery.compare_person(person.slug, descriptor)) for descriptor in descriptors
         )
 
-    def _find_duplicates(self, person: str | Person, descriptors: Sequence[Descriptor]) -> list[Person]:
-        """Return other people that would be recognised in one of the faces."""
-        own = person.slug if isinstance(person, Person) else None
+    def _find_similar(self, descriptor: Descriptor) -> list[Person]:
+        """Return the people who would be recognised in a face."""
         limits = self._decision.similarity_limits(len(self._gallery))
-        found: dict[Person, None] = {}
-        for descriptor in descriptors:
-            passing = self._decision.passing_candidates(self._gallery.nearest(descriptor, limits))
-            found |= dict.fromkeys(candidate.person for candidate in passing if candidate.person.slug != own)
-        return list(found)[:MAX_CANDIDATES]
+        passing = self._decision.passing_candidates(self._gallery.nearest(descriptor, limits))
+        return [candidate.person for candidate in passing]
 
     def _duplicate_warning(self, person: Person, duplicates: Sequence[Person]) -> str:
         # Within ``Registry.apply_once`` a new person is not in the gallery yet, and is the youngest.
@@ -120,6 +132,13 @@ class EnrolmentAdvisor:
         people = sorted((person, *duplicates), key=lambda each: ages.get(each.slug, math.inf))
         text = merge_sentence(f"this face is known as {name_all(duplicates)} already", people)
         return CodedWarning(text, "resembles_others", tuple(each.slug for each in people))
+
+
+def _without(person: str | Person, found: Iterable[Sequence[Person]]) -> tuple[Person, ...]:
+    """Return the people found for each face, each once, without the person whose faces they are."""
+    own = person.slug if isinstance(person, Person) else None
+    others = dict.fromkeys(each for people in found for each in people if each.slug != own)
+    return tuple(others)[:MAX_CANDIDATES]
 
 
 def _few_pictures(entry: PersonEntry) -> CodedWarning:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from gateway.errors import Busy
 from gateway.model import Descriptor
 from gateway.model.coded_warnings import CodedWarning
 from gateway.people.decision import Decision
@@ -86,7 +87,9 @@ class GalleryReview:
         """Review the next block of the people who changed, and update ``warnings``."""
         if not self._stale:
             return
-        self._compare(_take(self._uncompared, max(1, CELLS_PER_BLOCK // max(self._people, 1))))
+        # In a database each person takes a search, and the answers of changes wait for this.
+        cells = CELLS_PER_BLOCK if self._gallery.compares_everybody else 1
+        self._compare(_take(self._uncompared, max(1, cells // max(self._people, 1))))
         self._read(_take(self._unread, MAX_PEOPLE_PER_BLOCK))
         self._pairs = {pair: None for pair in self._pairs if all(slug in self._gallery for slug in pair)}
         ages = self._gallery.by_age() if self._pairs or self._mixed else {}
@@ -110,9 +113,15 @@ class GalleryReview:
     def _compare(self, slugs: list[str]) -> None:
         if not slugs:
             return
+        try:
+            found = self._gallery.lookalikes(slugs, self._decision.similarity_limits(self._people))
+        # The change that is followed now is made, whether the database is away or not.
+        except Busy:
+            self._uncompared |= dict.fromkeys(slugs)
+            return
         compared = set(slugs)
         self._pairs = {pair: None for pair in self._pairs if not compared & set(pair)}
-        for pair in sorted(self._gallery.lookalikes(slugs, self._decision.similarity_limits(self._people))):
+        for pair in sorted(found):
             if len(self._pairs) < MAX_PAIRS:
                 self._pairs[pair] = None
 

@@ -16,6 +16,8 @@ class GroupComparison:
     def __init__(self, gallery: Gallery, decision: Decision) -> None:
         self._gallery = gallery
         self._decision = decision
+        # Groups that showed nobody: the state of the gallery, and of the group, in which they were compared.
+        self._strangers: dict[int, tuple[int, int]] = {}
 
     def find_nearest(self, groups: Collection[UnknownGroup], descriptor: Descriptor) -> UnknownGroup | None:
         """Return the group that a face belongs to, or None. To join a group is an identification among the groups."""
@@ -34,11 +36,22 @@ class GroupComparison:
         compare, verifies = self._gallery.compare_person, self._decision.verifies
         return [group.id for group in groups if verifies(compare(slug, group.mean()))]
 
-    def find_unenrolled(self, groups: Iterable[UnknownGroup]) -> set[int]:
-        """Return the ids of the groups that show nobody who was enrolled elsewhere."""
+    def find_enrolled(self, groups: Iterable[UnknownGroup]) -> set[int]:
+        """Return the ids of the groups that show somebody who was enrolled elsewhere."""
         limits = self._decision.similarity_limits(len(self._gallery))
-        identify, nearest = self._decision.identify, self._gallery.nearest
-        return {group.id for group in groups if identify(nearest(group.mean(), limits)).verdict != "match"}
+        enrolled: set[int] = set()
+        strangers: dict[int, tuple[int, int]] = {}
+        for group in groups:
+            # All groups are compared often, and each comparison may be a query of a database.
+            mean = group.mean()
+            state = self._gallery.changes, hash(mean.tobytes())
+            known = self._strangers.get(group.id) == state
+            if known or self._decision.identify(self._gallery.nearest(mean, limits)).verdict != "match":
+                strangers[group.id] = state
+            else:
+                enrolled.add(group.id)
+        self._strangers = strangers
+        return enrolled
 
 
 def quality_score(quality: Quality) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from gateway.errors import shutting_down_error
+from gateway.errors import UnknownPerson, shutting_down_error
 from gateway.model import Effect, FoundFace, Person
 from gateway.model.caller import Caller
 from gateway.model.names import checked_name
-from gateway.people.enrolment import Enroller, EnrolmentSample, sample_of_stored
+from gateway.people.enrolment import Enroller, EnrolmentSample, samples_of_stored
 from gateway.people.followed_changes import FollowedChanges
 from gateway.people.removal import PersonRemover
 from gateway.people.unknown_groups import UnknownGroups
@@ -78,6 +79,10 @@ class Registry:
         """
         return complete if effect is None else self._store.effects.replace_reply(effect, reply, complete)
 
+    def compare_samples(self, samples: Sequence[EnrolmentSample]) -> Sequence[EnrolmentSample]:
+        """Return samples, compared with all people if that takes long. Within a change, all others would wait."""
+        return self._enroller.compare(samples)
+
     def enrol(
         self,
         name: str | None,
@@ -97,17 +102,31 @@ class Registry:
         with self._changes.change():
             return self._enroller.enrol(name, samples, caller, person=person, new=new, source=source)
 
+    def compare_unknown(self, key: int) -> Sequence[EnrolmentSample]:
+        """Return the faces of a group of unknown faces, compared as by ``compare_samples``; none for no such group."""
+        try:
+            return self.compare_samples(samples_of_stored(self._groups.faces_to_name(key)))
+        except UnknownPerson:
+            return ()
+
     def enrol_unknown(
-        self, key: int, name: str | None, caller: Caller, *, person: str | None = None
+        self,
+        key: int,
+        name: str | None,
+        caller: Caller,
+        *,
+        person: str | None = None,
+        compared: Sequence[EnrolmentSample] = (),
     ) -> tuple[PersonEntry, tuple[str, ...]]:
         """Enrol the faces of a group of unknown faces, as ``enrol`` does, and delete the group.
 
-        The stored sightings of the group get the name.
+        The stored sightings of the group get the name. ``compared``: the result of ``compare_unknown``.
         """
+        similar = {sample.digest: sample.similar for sample in compared}
         with self._changes.change(), self._groups.lock:
             faces = self._groups.faces_to_name(key)
             # The picture of such a face is not kept: its chips take the place of the picture.
-            samples = [sample for face in faces if (sample := sample_of_stored(face)) is not None]
+            samples = [replace(each, similar=similar.get(each.digest)) for each in samples_of_stored(faces)]
             enrolled = self.enrol(name, samples, caller, person=person)
             self._sightings.relabel(key, enrolled[0].person)
             self._groups.forget(key)
@@ -204,8 +223,7 @@ class Registry:
 
     def export_unknown(self, key: int, caller: Caller) -> ExportedPerson:
         """Return a group of unknown faces as a person without a name of their own. The export is in the audit."""
-        faces = self._groups.faces_to_name(key)
-        samples = [sample for face in faces if (sample := sample_of_stored(face)) is not None]
+        samples = samples_of_stored(self._groups.faces_to_name(key))
         pictures = self._enroller.make_pictures(samples, UNKNOWN_SOURCE)
         self._store.audit.record(caller, "export_unknown", pictures=len(pictures))
         last = self._groups.group(key).last

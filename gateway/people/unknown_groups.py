@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Set
 
 from gateway.errors import Conflict
 from gateway.model import Descriptor, FoundFace, Quality
@@ -219,17 +218,16 @@ class UnknownGroups:
             self.follow()
             if self._store.damaged:
                 self._store.delete_damaged(self._rules.expired_before(), self._rules.expired_before(ignored=True))
-            wanted = self._rules.choose_kept(self.list_groups())
-            kept = self._comparison.find_unenrolled(wanted)
+        # Without the lock: in a database this takes seconds, and changes of people need the lock.
+        enrolled = self._comparison.find_enrolled(self.list_groups())
+        with self.lock:
+            kept = {group.id for group in self._rules.choose_kept(self.list_groups())} - enrolled
             if removed := self._groups.all.keys() - kept:
-                self._delete(removed)
+                with self._store.changing():
+                    # Another process may have deleted some of them.
+                    self._store.delete(sorted(removed & self._store.read_ids()))
+                self._groups.drop(*removed)
             self._save_sightings()
-
-    def _delete(self, keys: Set[int]) -> None:
-        with self._store.changing():
-            # Another process may have deleted some of them.
-            self._store.delete(sorted(keys & self._store.read_ids()))
-        self._groups.drop(*keys)
 
     def _save_sightings(self) -> None:
         groups = self._groups.all

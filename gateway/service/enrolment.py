@@ -32,6 +32,8 @@ class Changes(Protocol):
 class PeopleChanges(Changes, Protocol):
     """The part of the registry that enrols people."""
 
+    def compare_samples(self, samples: Sequence[EnrolmentSample]) -> Sequence[EnrolmentSample]: ...
+
     def enrol(
         self,
         name: str | None,

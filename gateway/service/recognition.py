@@ -178,8 +178,10 @@ class RecognitionService:
         """Enrol the single face of each picture, at most once per request id."""
         faces = single_faces(request, report)
         samples = [EnrolmentSample(picture, face) for picture, face in zip(request.pictures, faces, strict=True)]
+        # Not within the change: all other changes would wait for it.
+        compared = self._people.compare_samples(samples)
         enrol = partial(
-            self._people.enrol, request.name, samples, request.origin.caller, person=request.person, new=True
+            self._people.enrol, request.name, compared, request.origin.caller, person=request.person, new=True
         )
         done = enrol_once(self._people, request.effect, enrol)
         return self._write_enrolment(request, done, report)

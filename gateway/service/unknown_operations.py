@@ -43,7 +43,9 @@ class UnknownOperations:
         return documents.UnknownGroupCropsDocument(**group_fields(group), crops=crops)
 
     def name(self, request: AdministrationRequest, fields: f.NameUnknown) -> documents.EnrolledDocument:
-        enrol = partial(self._registry.enrol_unknown, fields.unknown, fields.name, request.caller, person=fields.person)
+        compared = self._registry.compare_unknown(fields.unknown)
+        named = fields.unknown, fields.name, request.caller
+        enrol = partial(self._registry.enrol_unknown, *named, person=fields.person, compared=compared)
         return enrol_once(self._registry, request.effect, enrol)
 
     def export(self, request: AdministrationRequest, fields: f.OneUnknown) -> documents.ArchiveDocument:

@@ -25,7 +25,19 @@ from gateway.live.presence import PresenceBoard
 from gateway.live.sighting_decision import SightingDecision
 from gateway.live.state import LiveState
 from gateway.live.switches import Switches
-from gateway.model import Analysis, Box, Descriptor, FoundFace, Image, Operation, Origin, Person, Quality, Request
+from gateway.model import (
+    Analysis,
+    Box,
+    Descriptor,
+    FoundFace,
+    Image,
+    Judgement,
+    Operation,
+    Origin,
+    Person,
+    Quality,
+    Request,
+)
 from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.model.sightings import CameraState, PersonPresence, Presence, SightingEvent
 from gateway.people.curves import measured_curves
@@ -215,13 +227,18 @@ class LiveHarness:
         return self.analysed(Analysis(IMAGE, faces, {}, **analysed), camera, picture)
 
     def analysed(
-        self, analysis: Analysis, camera: str = "porch", picture: bytes = b"", **about: Any
+        self,
+        analysis: Analysis,
+        camera: str = "porch",
+        picture: bytes = b"",
+        judgements: Sequence[Judgement] | None = None,
+        **about: Any,
     ) -> list[FollowedFace] | None:
         origin = Origin(caller=camera_caller(camera), timestamp=self.now.timestamp, received=self.now.monotonic)
         request = Request(
             operation=Operation.FACE_REC, pictures=(picture,), valid_for_s=60, origin=origin, live=True, **about
         )
-        return self.cameras.add_frame(request, analysis)
+        return self.cameras.add_frame(request, analysis, judgements)
 
 
 def face(

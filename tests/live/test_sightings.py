@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.live.camera import MAX_TRACKS
 from gateway.live.evidence import Evidence
-from gateway.model import Analysis, Descriptor
+from gateway.model import Analysis, Descriptor, Judgement, Likeness, Person
 from gateway.people.sighting_corrections import SightingCorrections
 from tests.examples import descriptor, near
 from tests.live.conftest import ADAS, BOBS
@@ -658,3 +658,19 @@ def test_removal_without_erasure_keeps_unnamed_sightings(live: LiveHarness) -> N
     live.wait(130)
     (stranger,) = live.people.sightings.list_sightings()
     assert (stranger.outcome, stranger.reason) == ("stranger", "camera_lost")
+
+
+def test_judgement_from_before_a_change_of_people_is_made_again(live: LiveHarness) -> None:
+    def judge_again(*earlier: Judgement) -> Judgement:
+        shown = live.analysed(Analysis(IMAGE, (face(ADAS),), {}), picture=b"%d" % hash(earlier), judgements=earlier)
+        assert shown is not None
+        return shown[0].judgement
+
+    ada = live.people.gallery.person("ada_lovelace")
+    current = Judgement("match", ada, 0.125)
+    assert judge_again(current) is current
+    removed, renamed = Person("cyd", "Cyd"), Person("ada_lovelace", "Ada Byron")
+    for person in (removed, renamed):
+        assert judge_again(Judgement("match", person, 0.125)).person == ada
+        likely = Likeness(ada, 0.125, 0.5), Likeness(person, 0.125, 0.5)
+        assert judge_again(Judgement("ambiguous", candidates=likely)).person == ada

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,17 +14,20 @@ from numpy.typing import NDArray
 
 from device_sim.postgres_server import PostgresServer
 from gateway.errors import Busy, UnknownPerson
-from gateway.model import Descriptor, Person
+from gateway.live.evidence import Evidence
+from gateway.live.sighting_decision import SightingDecision
+from gateway.model import Descriptor, FoundFace, Person
 from gateway.model.caller import REST_CALLER
 from gateway.people.curves import measured_curves
 from gateway.people.database_search import FIRST_COUNT, DatabaseSearch
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery, Nearest
+from gateway.people.group_comparison import GroupComparison
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
-from gateway.store.records import ExportedPerson, Picture, StoredFace
-from tests.examples import unit
+from gateway.store.records import ExportedPerson, Picture, StoredFace, UnknownGroup
+from tests.examples import BOX, QUALITY, unit
 
 RECIPE = "dlib"
 DECISION = Decision(0.01, 0.001, measured_curves("facegate"))
@@ -153,7 +157,7 @@ def test_near_duplicates_are_found_alike(both: BothGalleries) -> None:
     """Many people lie so near to each other that half precision cannot order them."""
     random = np.random.default_rng(3)
     centre = random_faces(1, 4)[0]
-    crowd = {f"P {n}": [moved(centre, 0.0005 * (n % 40), random)] for n in range(200)}
+    crowd = {f"P {n}": [moved(centre, 0.0005 * (1 + n % 3), random)] for n in range(200)}
     both.add({**crowd, **{f"Q {n}": [face] for n, face in enumerate(random_faces(100, 5))}})
     verdicts = set()
     for distance in (0.0, 0.0003, 0.01, 0.3, 0.8, 1.5):
@@ -282,11 +286,49 @@ def test_search_is_busy_while_the_database_is_away(both: BothGalleries, postgres
     both.check(face)
     postgres_server.stop()
     try:
-        with pytest.raises(Busy, match="is away"):
+        with pytest.raises(Busy, match="cannot be reached now"):
             both.database.nearest(face, DECISION.similarity_limits(2))
-        with pytest.raises(Busy, match="is away"):
+        with pytest.raises(Busy, match="cannot be reached now"):
             both.database.compare_person("ben", face)
         assert both.database.find_name("ada") == "Ada"
     finally:
         postgres_server.start()
     both.check(face)
+
+
+def test_sighting_is_decided_when_the_database_is_back(both: BothGalleries, postgres_server: PostgresServer) -> None:
+    face, other = random_faces(2, 19)
+    both.add({"Ada": [face], "Ben": [other]})
+    decision, evidence = SightingDecision(both.database, DECISION), Evidence()
+    seen = FoundFace(BOX, face, quality=QUALITY)
+    postgres_server.stop()
+    try:
+        assert decision.add_face(evidence, seen, 0.0) is None
+        assert decision.decide_waiting(evidence, math.inf) is None
+    finally:
+        postgres_server.start()
+    judgement = decision.decide_waiting(evidence, math.inf)
+    assert judgement is not None
+    assert judgement.person == Person("ada", "Ada")
+    # The name stays while the evidence cannot be compared again.
+    postgres_server.stop()
+    try:
+        random = np.random.default_rng(20)
+        for moment in range(1, 6):
+            again = FoundFace(BOX, moved(other, 0.2, random), quality=QUALITY)
+            assert decision.add_face(evidence, again, float(moment)) is None
+        assert evidence.person == "ada"
+    finally:
+        postgres_server.start()
+
+
+def test_groups_of_strangers_are_compared_again_only_after_a_change(both: BothGalleries, counts: list[int]) -> None:
+    faces = random_faces(4, 21)
+    both.add({"Ada": [faces[0]], "Ben": [faces[1]]})
+    groups = [UnknownGroup(n, 0.0, 0.0, 1, ["porch"], [(1.0, StoredFace(faces[n], None))]) for n in (2, 3)]
+    comparison = GroupComparison(both.database, DECISION)
+    assert comparison.find_enrolled(groups) == comparison.find_enrolled(groups) == set()
+    assert len(counts) == 2
+    both.add({"Cyd": [faces[2]]})
+    assert comparison.find_enrolled(groups) == {2}
+    assert len(counts) == 4

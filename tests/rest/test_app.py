@@ -311,7 +311,7 @@ HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress()
 
 
 class _NoPeople:
-    enrol = apply_once = was_applied = complete_reply = staticmethod(_fail)
+    compare_samples = enrol = apply_once = was_applied = complete_reply = staticmethod(_fail)
 
 
 @pytest.mark.parametrize(("parameter", "submitted"), [("facial_features", False), ("face_locations", True)])
