@@ -40,6 +40,7 @@ from rich.table import Table
 from gateway.model import Descriptor, Person
 from gateway.model.caller import CLI_CALLER
 from gateway.people.curves import measured_curves
+from gateway.people.database_search import DatabaseSearch
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.similarity import CROWD_WEIGHT, Similarity, typical_faces
@@ -122,17 +123,37 @@ def open_gallery(place: Path | str) -> tuple[Store, Gallery]:
     return store, gallery
 
 
-def measure_start_in_process(place: Path | str) -> dict[str, float]:
-    """Measure the loading in a separate process."""
+def open_database_gallery(url: str) -> tuple[Store, Gallery]:
+    """Load the gallery like a gateway with ``gallery.in_memory: 0`` (people/large_gallery.py)."""
+    # The extra postgres may not be installed.
+    from gateway.store.postgres.opening import open_search_vectors
+
+    store, gallery, revision = open_store(url), Gallery(Similarity(typical_faces())), 0
+    similarity = gallery.similarity
+    vectors = open_search_vectors(
+        url, store, recipe=RECIPE, correct=similarity.correction, correction=similarity.fingerprint
+    )
+    vectors.fill()
+    gallery.search_with(DatabaseSearch(vectors, similarity, gallery.directory))
+    while store.faces.revision() != revision:
+        changes = vectors.changes(revision)
+        gallery.apply(changes)
+        revision = changes.revision
+    return store, gallery
+
+
+def measure_start_in_process(place: Path | str, *, in_database: bool = False) -> dict[str, float]:
+    """Measure the loading in a separate process. ``in_database``: for a search there."""
     command = [sys.executable, "-m", "benchmarks.gallery", "--opened", str(place)]
+    command += ["--in-database"] if in_database else []
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
 
-def measure_start(place: Path | str) -> dict[str, float]:
+def measure_start(place: Path | str, *, in_database: bool) -> dict[str, float]:
     begun = time.perf_counter()
-    store, gallery = open_gallery(place)
+    store, gallery = open_database_gallery(str(place)) if in_database else open_gallery(place)
     taken = time.perf_counter() - begun
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     # The gallery must exist until memory is measured.
@@ -268,10 +289,12 @@ def _shown(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
 )
 @click.option("--store", "kind", type=click.Choice(["sqlite", "postgres"]), default="sqlite", show_default=True)
 @click.option("--opened", "place", hidden=True)
+@click.option("--in-database", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document only.")
-def main(people: tuple[int, ...], rounds: int, kind: str, place: str | None, as_json: bool) -> None:
+def main(people: tuple[int, ...], rounds: int, kind: str, place: str | None, in_database: bool, as_json: bool) -> None:
     if place is not None:
-        click.echo(json.dumps(measure_start(place if place.startswith("postgresql:") else Path(place))))
+        where = place if place.startswith("postgresql:") else Path(place)
+        click.echo(json.dumps(measure_start(where, in_database=in_database)))
         return
     if kind == "postgres":
         from benchmarks.postgres_gallery import measure_all

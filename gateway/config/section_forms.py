@@ -25,6 +25,7 @@ FORMS: Mapping[str, str] = {
     "quality": "quality: {pixels: 50}",
     "enrolment": "enrolment: {pixels: 60}",
     "people": "people: {folder: known_faces}",
+    "gallery": "gallery: {in_memory: null}",
     "backups": "backups: {every_h: 24}",
     "audit": "audit: {most: 200000}",
     "unknowns": "unknowns: {keep_days: 14}",

@@ -13,6 +13,7 @@ from gateway.config.cluster_section import ClusterSettings
 from gateway.config.environment import VARIABLE_PREFIX, StrictEnvironment
 from gateway.config.field_types import FilePath, Landmarks68Setting
 from gateway.config.frigate_section import FrigateSettings
+from gateway.config.gallery_section import GallerySettings
 from gateway.config.homeassistant_section import HomeAssistantSettings
 from gateway.config.input_sections import InputSettings
 from gateway.config.live_sections import IgnoredSettings, LiveSettings, SightingSettings
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
     people: PeopleSettings = PeopleSettings()
+    gallery: GallerySettings = GallerySettings()
     backups: BackupSettings = BackupSettings()
     audit: AuditSettings = AuditSettings()
     unknowns: UnknownSettings = UnknownSettings()
@@ -126,6 +128,23 @@ class Settings(BaseSettings):
                 "cluster.name needs a store that all replicas share: set people.store to a database in PostgreSQL, or"
                 " remove cluster.name"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_store_of_gallery(self) -> Settings:
+        if self.gallery.in_memory is None:
+            return self
+        if self.people.postgres_url is None:
+            raise ValueError(
+                "gallery.in_memory needs people in PostgreSQL with pgvector, but people.store is sqlite: set"
+                " people.store to a database in PostgreSQL, or remove gallery.in_memory"
+            )
+        for name in ("key", "key_file"):
+            if getattr(self.people, name) is not None:
+                raise ValueError(
+                    "gallery.in_memory needs vectors that are not encrypted, since PostgreSQL cannot compare encrypted"
+                    f" ones, but people.{name} is set: remove gallery.in_memory, and people are compared in memory"
+                )
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.config import Settings
 from gateway.errors import ConfigError
 from gateway.model.cluster import ClusterView
-from gateway.people.wiring import extra_postgres
+from gateway.people.postgres_extra import extra_postgres
 from gateway.store.protocols.broker_notes import BrokerNotes
 from gateway.store.protocols.coordination import Coordination
 from gateway.store.protocols.live_board import LiveBoard

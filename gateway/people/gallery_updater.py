@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
 from gateway.people.gallery_review import MAX_WARNINGS, GalleryReview
+from gateway.people.large_gallery import LargeGallery
 from gateway.people.lookalikes import Pair
 from gateway.store.protocols import Store
+from gateway.store.records import Changes
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +22,26 @@ class GalleryUpdater:
     """The part that applies changes of the store to the gallery, and to the warnings about its people."""
 
     def __init__(
-        self, store: Store, gallery: Gallery, decision: Decision, review: GalleryReview, *, recipe: str
+        self,
+        store: Store,
+        gallery: Gallery,
+        decision: Decision,
+        review: GalleryReview,
+        *,
+        recipe: str,
+        large: LargeGallery | None = None,
     ) -> None:
-        """``recipe``: the recipe of the engine's descriptors. Other descriptors are not in the gallery."""
+        """``recipe``: the recipe of the engine's descriptors. Other descriptors are not in the gallery.
+
+        ``large``: None to search in memory at any number of people.
+        """
         self._store = store
         self._gallery = gallery
         self._decision = decision
         self._review = review
-        self._recipe = recipe
+        self._large = large
+        self._read_changes: Callable[[int], Changes] = partial(store.faces.changes, recipe=recipe)
+        self._is_loaded = False
         self._refreshing = threading.Lock()
         self._revision = 0
         self._name_warnings: list[str] = []
@@ -57,6 +73,7 @@ class GalleryUpdater:
             try:
                 while self._store.faces.revision() != self._revision:
                     self._apply_changes()
+                self._is_loaded = True
                 self._review.review_next_block()
                 self.warnings = (*self._review.warnings, *self._name_warnings)
             finally:
@@ -76,13 +93,22 @@ class GalleryUpdater:
             return self._review.pairs
 
     def _apply_changes(self) -> None:
-        changes = self._store.faces.changes(self._revision, self._recipe)
+        changes = self._read_changes(self._revision)
         self._gallery.apply(changes)
-        self._review.mark_changed(person.slug for person in changes.snapshot.people)
+        # The comparison of all people at the start would take hours in a database. They were compared when they came.
+        if self._is_loaded or self._gallery.compares_everybody:
+            self._review.mark_changed(person.slug for person in changes.snapshot.people)
         self._has_removed |= bool(changes.removed_keys)
         self._revision = changes.revision
         self._warn_of_size()
         self._name_warnings = self._store.status.find_name_warnings()
+        if self._large is not None and len(self._gallery) > self._large.in_memory:
+            self._search_in_database(self._large)
+
+    def _search_in_database(self, large: LargeGallery) -> None:
+        if self._gallery.compares_everybody:
+            large.search_in_database(self._gallery)
+            self._read_changes = large.vectors.changes
 
     def _warn_of_size(self) -> None:
         """Log once that the gallery is larger than the measured curves allow."""

@@ -26,6 +26,7 @@ from gateway.people.gallery import Gallery
 from gateway.people.gallery_review import GalleryReview
 from gateway.people.gallery_updater import GalleryUpdater
 from gateway.people.group_rules import UnknownRules
+from gateway.people.large_gallery import LargeGallery
 from gateway.people.registry import Registry
 from gateway.people.removal import PersonRemover
 from gateway.people.retention import Retention
@@ -103,8 +104,9 @@ def build_people(
     data: Path,
     for_command: bool = False,
     confirm: Confirm = confirm_nothing,
+    large: LargeGallery | None = None,
 ) -> PeopleServices:
-    """Build all objects on an open store. ``data``: the data folder.
+    """Build all objects on an open store. ``data``: the data folder; ``large``: None to search in memory always.
 
     ``confirm``: waits until all replicas of the gateway follow a change (people/followed_changes.py).
 
@@ -113,7 +115,7 @@ def build_people(
     recipe = rules.pictures.recipe
     gallery = Gallery(similarity)
     review = GalleryReview(gallery, decision, partial(_read_descriptors, store, recipe), logs=not for_command)
-    updater = GalleryUpdater(store, gallery, decision, review, recipe=recipe)
+    updater = GalleryUpdater(store, gallery, decision, review, recipe=recipe, large=large)
     groups = UnknownGroups(
         store.unknown_groups(recipe),
         gallery,

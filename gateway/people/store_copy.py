@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from gateway.config import Settings
 from gateway.errors import StartError
 from gateway.model.caller import CLI_CALLER
-from gateway.people.wiring import cipher, describe_store, extra_postgres, has_store, open_store
+from gateway.people.postgres_extra import extra_postgres
+from gateway.people.wiring import cipher, describe_store, has_store, open_store
 from gateway.store.copied_tables import StoreTables, copy_tables, count_content, count_rows
 from gateway.store.limits import PeopleLimits
 from gateway.store.protocols import Store

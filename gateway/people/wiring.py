@@ -19,7 +19,9 @@ from gateway.people.decision import Decision
 from gateway.people.enrolment import PictureRules
 from gateway.people.followed_changes import Confirm, confirm_nothing
 from gateway.people.group_rules import IgnoredRules, UnknownRules
+from gateway.people.large_gallery import open_large_gallery
 from gateway.people.measurement import Measurement, engine_measurement, read_measurement
+from gateway.people.postgres_extra import extra_postgres
 from gateway.people.services import FolderRules, PeopleRules, PeopleServices, build_people
 from gateway.people.vision import EnrolmentVision, NoVision
 from gateway.store import sqlite
@@ -46,20 +48,26 @@ def open_people(
     """
     measurement = find_measurement(settings)
     rules = people_rules(settings, measurement.recipe)
+    similarity = measurement.similarity()
     store = open_store(settings, rules.limits, may_encrypt=not for_command)
     # After the store, since a gateway tries again every second while the database is away.
     if not for_command and (exposure := find_exposure(settings)) and not exposure[1]:
         log.warning("%s", exposure[0])
-    return build_people(
-        store=store,
-        similarity=measurement.similarity(),
-        decision=make_decision(settings, measurement.curves),
-        vision=vision,
-        rules=rules,
-        data=settings.data,
-        for_command=for_command,
-        confirm=confirm or confirm_nothing,
-    )
+    try:
+        return build_people(
+            store=store,
+            large=open_large_gallery(settings, store, similarity, measurement.recipe, for_command=for_command),
+            similarity=similarity,
+            decision=make_decision(settings, measurement.curves),
+            vision=vision,
+            rules=rules,
+            data=settings.data,
+            for_command=for_command,
+            confirm=confirm or confirm_nothing,
+        )
+    except BaseException:
+        store.close()
+        raise
 
 
 @contextmanager
@@ -193,18 +201,6 @@ def open_store(settings: Settings, limits: PeopleLimits, *, may_encrypt: bool) -
         from gateway.store.postgres import opening
     older = (sqlite.path_of_store(settings.data), settings.data / "backups")
     return opening.open_store(url, cipher(settings), limits, may_encrypt=may_encrypt, older_files=older)
-
-
-@contextmanager
-def extra_postgres() -> Iterator[None]:
-    """Import what needs the extra postgres. Raise StartError if it is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        raise StartError(
-            f"people.store names PostgreSQL, and its library cannot be loaded ({error}): install the extra with pip"
-            " install 'facegate[postgres]', or in a checkout with EXTRAS=postgres make install."
-        ) from None
 
 
 def cipher(settings: Settings) -> Cipher:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_store_is_filled_and_loaded(tmp_path: Path) -> None:
     assert sorted(rows) == list(range(PEOPLE))
     assert (descriptors == all_people()[rows]).all()
     check(gallery, PEOPLE, faces(PEOPLE))
-    begun = measure_start(path)
+    begun = measure_start(path, in_database=False)
     assert begun["start_s"] > 0
     assert 10 < begun["rss_mb"] < 10_000
 
@@ -133,7 +134,9 @@ def test_gallery_prints_one_json_document_and_removes_its_files(
 
 
 def test_gallery_prints_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "measure_start_in_process", measure_start)  # in this process: a start of Python less
+    monkeypatch.setattr(
+        benchmark, "measure_start_in_process", partial(measure_start, in_database=False)
+    )  # in this process: a start of Python less
     result = CliRunner().invoke(benchmark.main, ["--people", "1500", "--rounds", "1"], catch_exceptions=False)
     assert "1,500" in result.stdout
     assert "ratio" in result.stdout

@@ -63,3 +63,21 @@ def test_cluster_needs_a_store_that_replicas_can_share(tmp_path: Path, config: P
         load(path)
     config.write_text(f"{config.read_text()}cluster: {{name: site}}\n")
     assert load(config).cluster.name == "site"
+
+
+def test_search_in_the_database_needs_a_database(tmp_path: Path, config: Path) -> None:
+    path = tmp_path / "gallery.yaml"
+    path.write_text("gallery: {in_memory: 100000}\n")
+    with pytest.raises(ConfigError, match=r"gallery\.in_memory needs people in PostgreSQL .*people\.store is sqlite"):
+        load(path)
+    config.write_text(f"{config.read_text()}gallery: {{in_memory: 0}}\n")
+    assert load(config).gallery.in_memory == 0
+
+
+@pytest.mark.parametrize("key", ["key: abc", "key_file: master.key"])
+def test_search_in_the_database_needs_vectors_that_are_not_encrypted(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "gallery.yaml"
+    path.write_text(f"people: {{store: '{URL}', {key}}}\ngallery: {{in_memory: 100000}}\n")
+    name = key.partition(":")[0]
+    with pytest.raises(ConfigError, match=rf"not encrypted, .*people\.{name} is set: remove gallery\.in_memory"):
+        load(path)

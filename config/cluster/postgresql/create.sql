@@ -10,3 +10,6 @@ SET log_min_duration_statement = -1;
 CREATE ROLE facegate LOGIN PASSWORD :'password';
 CREATE DATABASE facegate OWNER facegate TEMPLATE template0 ENCODING 'UTF8';
 REVOKE ALL ON DATABASE facegate FROM PUBLIC;
+-- Only for gallery.in_memory, with the package of pgvector installed:
+-- \connect facegate
+-- CREATE EXTENSION vector;

@@ -42,14 +42,16 @@ def open_store(
 def open_search_vectors(
     url: str, store: Store, *, recipe: str, correct: Correct, correction: str
 ) -> PostgresSearchVectors:
-    """Open the connections for a search in the database of an open store. Raise StartError.
+    """Open the connections for a search in the database of an open store, which closes them. Raise StartError.
 
     ``recipe``, ``correct`` and ``correction`` as for PostgresSearchVectors.
     """
     assert isinstance(store, PostgresStore)
-    return PostgresSearchVectors(
+    vectors = PostgresSearchVectors(
         url, store.database, store.faces, recipe=recipe, correct=correct, correction=correction
     )
+    store.close_with(vectors.close)
+    return vectors
 
 
 def drop_search_vectors(store: Store) -> None:

@@ -45,6 +45,8 @@ SEARCH_LIMITS = TimeLimits(statement=5, answer=6)
 PEOPLE_PER_STEP = 2_000
 """People whose vectors are written at a time. Until then other changes of people wait: a third of a second."""
 
+_MADE = "vectors that are not encrypted are written into PostgreSQL for gallery.in_memory"
+
 STEPS_PER_REPORT = 10
 """Steps between two lines of the log about the progress."""
 
@@ -100,17 +102,17 @@ class PostgresSearchVectors:
         """Close the connections of the search."""
         self._connections.close()
 
-    def fill(self, report: Callable[[int], object] = lambda _people: None) -> None:
+    def fill(self) -> None:
         """Make the vectors of all people, in steps between which others can change people.
 
-        ``report``: called after some steps with the number of people whose vectors were made. Raise ConfigError if the
-        database has no pgvector.
+        Raise ConfigError if the database has no pgvector.
         """
         self._schema = prepare_pgvector(self._database)
         with self._database.transaction() as db:
             if not has_tables(self._database) or self._read_state() is None:
                 create_tables(db, self._schema, self._dimensions, self._recipe, self._correction)
         steps = people = 0
+        (total,) = self._database.row("SELECT count(*) FROM people") or (0,)
         while True:
             with self._database.transaction() as db:
                 state = self._read_state()
@@ -120,7 +122,9 @@ class PostgresSearchVectors:
                 write_state(db, revision, complete=state.complete or revision >= state.newest)
             people, steps = people + written, steps + 1
             if steps % STEPS_PER_REPORT == 0:
-                report(people)
+                log.info("%s, so far of %d of %d people", _MADE, people, total)
+        if people:
+            log.info("%s, of %d people", _MADE, people)
         self._database.add_participant(self)
 
     def use_existing(self) -> bool:

@@ -53,6 +53,7 @@ class PostgresStore:
         ``may_encrypt``: whether a store with people may be encrypted now, with its first key. ``older_files``: those of
         a store in SQLite that may have been used before.
         """
+        self._closers: list[Callable[[], object]] = []
         self.database = database = PostgresDatabase(url)
         table = KeyTable(database)
         self._keys = keys = DataKeys(table, master)
@@ -96,8 +97,14 @@ class PostgresStore:
         listener.start()
         return listener.stop
 
+    def close_with(self, close: Callable[[], object]) -> None:
+        """Call a function when the store is closed."""
+        self._closers.append(close)
+
     def close(self) -> None:
         """Close all connections."""
+        for close in self._closers:
+            close()
         self.database.close()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,12 @@ import psycopg
 import pytest
 from numpy.typing import NDArray
 
-from device_sim.postgres_server import PostgresServer
+from device_sim.postgres_server import PostgresServer, find_programs
+from gateway.config import Settings
 from gateway.errors import Busy
 from gateway.model.caller import REST_CALLER
+from gateway.people.store_copy import copy_store
+from gateway.people.wiring import open_store
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.records import Picture, StoredFace
@@ -68,20 +73,23 @@ def stored(url: str) -> list[tuple[str, int]]:
 
 
 def test_vectors_of_people_who_are_there_already_are_made_in_steps(
-    open_both: Open, url: str, monkeypatch: pytest.MonkeyPatch
+    open_both: Open, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gateway.store.postgres.search_vectors.PEOPLE_PER_STEP", 3)
-    monkeypatch.setattr("gateway.store.postgres.search_vectors.STEPS_PER_REPORT", 1)
+    caplog.set_level(logging.INFO)
+    from gateway.store.postgres import search_vectors
+
+    monkeypatch.setattr(search_vectors, "PEOPLE_PER_STEP", 3)
+    monkeypatch.setattr(search_vectors, "STEPS_PER_REPORT", 1)
     store, vectors = open_both()
     # The first step finds nobody with a descriptor of the recipe.
     for n in range(3):
         enrol(store, f"Other {n}", picture(f"o{n}", unit(np.ones(64)), RECIPE_64))
     for n in range(7):
         enrol(store, f"P {n}", picture(f"d{n}", descriptor(n)))
-    reports: list[int] = []
-    vectors.fill(reports.append)
+    vectors.fill()
     assert [slug for slug, _ in stored(url)] == [f"p_{n}" for n in range(7)]
-    assert reports[-1] == 7
+    assert "so far of 6 of 10 people" in caplog.text
+    assert caplog.messages[-1].endswith("for gallery.in_memory, of 7 people")
 
 
 def test_each_change_of_people_changes_the_vectors(open_both: Open, url: str) -> None:
@@ -231,6 +239,44 @@ def test_dropped_vectors_leave_no_table(open_both: Open, url: str, caplog: pytes
     assert len([line for line in caplog.messages if "vectors" in line and "deleted" in line]) == 1
     with psycopg.connect(url) as db:
         assert db.execute("SELECT to_regclass('facegate.search_vectors')").fetchone() == (None,)
+
+
+def test_copy_of_a_store_replaces_one_that_had_vectors(open_both: Open, url: str, tmp_path: Path) -> None:
+    store, vectors = open_both()
+    vectors.fill()
+    store.close()
+    settings = Settings.model_validate({"data": tmp_path})
+    with closing(open_store(settings, PeopleLimits(), may_encrypt=True)) as before:
+        enrol(before, "Ada")
+        before.audit.flush()
+    copy_store(settings, settings.with_store(url), lambda _total: lambda _rows: None)
+    _, vectors = open_both()
+    vectors.fill()
+    assert stored(url) == [("ada", 1)]
+
+
+@pytest.mark.parametrize("options", [[], ["--exclude-table=facegate.search_*"]], ids=["all", "without vectors"])
+def test_dump_is_restored_with_vectors_and_without(
+    open_both: Open, url: str, postgres_server: PostgresServer, tmp_path: Path, options: list[str]
+) -> None:
+    from gateway.store.postgres.opening import open_search_vectors
+    from gateway.store.postgres.store import PostgresStore
+
+    store, vectors = open_both()
+    enrol(store, "Ada")
+    vectors.fill()
+    dump, restored = tmp_path / "people.dump", postgres_server.create_database()
+    for program, *words in (
+        ["pg_dump", "--format=custom", *options, "--file", str(dump), url],
+        ["pg_restore", "--exit-on-error", "--dbname", restored, str(dump)],
+    ):
+        subprocess.run([find_programs() / program, *words], check=True)
+    with closing(PostgresStore(restored, Cipher(None), PeopleLimits())) as store:
+        again = open_search_vectors(restored, store, recipe=RECIPE, correct=no_correction, correction="none")
+        again.fill()
+        enrol(store, "Ben", picture("d2", descriptor(2)))
+        assert stored(restored) == [("ada", 1), ("ben", 1)]
+        assert found(again, descriptor(1)) == ["ada", "ben"]
 
 
 def test_encryption_deletes_the_vectors(open_both: Open, url: str) -> None:
