@@ -87,7 +87,7 @@ class Gateway:
         earlier = find_notes(self.people.store)
         switches = Switches(self.people.store.camera_switches, settings.mqtt.base if settings.live.enabled else None)
         self.unfollowed = UnfollowedCameras(switches)
-        policy = policy_of(settings, switches.check)
+        policy = policy_of(settings, switches.check, place.count_replicas)
         recognition = RecognitionService(
             run=self.pool.submit,
             gallery=self.people.gallery,

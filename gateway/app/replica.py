@@ -85,12 +85,17 @@ class ReplicaParts:
         """Let one of the replicas follow a camera."""
         self.membership.add_cameras([camera])
 
+    def count_replicas(self) -> int:
+        """Return the number of replicas with a lease, which divide the limits of attempts."""
+        return len(self.membership.view().live)
+
     def may_name_people(self) -> bool:
         """Return whether this replica may name people now."""
         return self.membership.may_name_people()
 
     def use_people(self, people: PeopleServices) -> None:
-        """Make the place of all answers that may name people."""
+        """Divide the limit of enrolments, and make the place of all answers that may name people."""
+        people.enrolment_limit.divide(self.count_replicas)
         self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_may_name_people)
 
     def hold_until_sent(self, submit: Submit) -> Submit:

@@ -87,6 +87,7 @@ class PeopleServices:
     sightings: Sightings
     folder: FolderWatcher
     rules: PeopleRules
+    enrolment_limit: HourlyLimit
 
     @property
     def keepers(self) -> tuple[StoreWatcher, AuditKeeper, BackupKeeper]:
@@ -166,6 +167,7 @@ def build_people(
         sightings=sightings,
         folder=folder,
         rules=rules,
+        enrolment_limit=limit,
     )
 
 

@@ -67,7 +67,7 @@ class RecognitionService:
         self._gallery = gallery
         self._decision = decision
         self._judge = FaceJudge(gallery, decision)
-        self._attempts = VerificationLimit(policy.failed_verifications_per_hour)
+        self._attempts = VerificationLimit(policy.failed_verifications_per_hour, policy.count_replicas)
         self._check = RequestCheck(policy, gallery)
         self._annotator = Annotator(run, policy, gallery.__contains__)
         self._people = people

@@ -10,6 +10,7 @@ from gateway.contract.operations import check_role
 from gateway.errors import Forbidden, Unsupported, name_picture_in_errors
 from gateway.model import Operation, PictureLimits, Request, Search, SizeLimit
 from gateway.people.gallery import Gallery
+from gateway.store.limits import CountReplicas
 
 
 def allow_camera(_camera: str) -> None:
@@ -23,7 +24,7 @@ class RecognitionPolicy:
     ``allowed``: the operations that a camera may ask for. ``search``: the faces to look for in the pictures of a
     camera, or of REST (None). ``size_limit``: of an encoded picture, likewise. ``landmarks_68``: 68 landmarks may be
     asked for. ``check_enabled``: raises Forbidden for a camera that is switched off. ``picture_limits``: of a decoded
-    picture. ``failed_verifications_per_hour``: of each person.
+    picture. ``failed_verifications_per_hour``: of each person, divided by the number that ``count_replicas`` returns.
     """
 
     allowed: Callable[[str], tuple[Operation, ...]]
@@ -33,10 +34,13 @@ class RecognitionPolicy:
     check_enabled: Callable[[str], None] = allow_camera
     picture_limits: PictureLimits = field(default_factory=PictureLimits)
     failed_verifications_per_hour: int = 240
+    count_replicas: CountReplicas | None = None
 
 
-def policy_of(settings: Settings, check_enabled: Callable[[str], None]) -> RecognitionPolicy:
-    """Return the policy by the settings. ``check_enabled``: as RecognitionPolicy has it."""
+def policy_of(
+    settings: Settings, check_enabled: Callable[[str], None], count_replicas: CountReplicas | None = None
+) -> RecognitionPolicy:
+    """Return the policy by the settings. The functions are those of RecognitionPolicy."""
     return RecognitionPolicy(
         allowed=settings.operations_of,
         search=settings.search_of,
@@ -45,6 +49,7 @@ def policy_of(settings: Settings, check_enabled: Callable[[str], None]) -> Recog
         check_enabled=check_enabled,
         picture_limits=settings.limits.picture,
         failed_verifications_per_hour=settings.decision.failed_verifications_per_hour,
+        count_replicas=count_replicas,
     )
 
 

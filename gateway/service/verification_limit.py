@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 
 from gateway.errors import Busy, TooManyAttempts
-from gateway.store.limits import HourlyLimit
+from gateway.store.limits import CountReplicas, HourlyLimit
 
 SETTING = "decision.failed_verifications_per_hour"
 
@@ -22,9 +22,13 @@ first."""
 class VerificationLimit:
     """The failed verifications of each person within an hour, by all callers and by each caller. For any thread."""
 
-    def __init__(self, per_hour: int) -> None:
-        """``per_hour``: the setting, for each person. One caller may use a share of it, as of enrolments."""
+    def __init__(self, per_hour: int, count_replicas: CountReplicas | None = None) -> None:
+        """``per_hour``: the setting, for each person. One caller may use a share of it, as of enrolments.
+
+        ``count_replicas``: as HourlyLimit has it.
+        """
         self._per_hour = per_hour
+        self._count_replicas = count_replicas
         self._lock = threading.Lock()
         self._people: OrderedDict[str, HourlyLimit] = OrderedDict()
 
@@ -51,7 +55,9 @@ class VerificationLimit:
 
     def _limit_of(self, person: str) -> HourlyLimit:
         if person not in self._people:
-            self._people[person] = HourlyLimit(self._per_hour, f"failed verifications of {person}", SETTING)
+            self._people[person] = HourlyLimit(
+                self._per_hour, f"failed verifications of {person}", SETTING, self._count_replicas
+            )
         self._people.move_to_end(person)
         if len(self._people) > MAX_REMEMBERED_PEOPLE:
             self._people.popitem(last=False)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Busy, Conflict, TooLarge
 from gateway.model import Person
 
 HOUR_S = 3_600
+
+CountReplicas = Callable[[], int]
 
 SHARES_PER_LIMIT = 4
 """The part of an hourly limit that one caller may use is the limit divided by this number."""
@@ -78,26 +80,41 @@ class AuditLimits:
 class HourlyLimit:
     """A limit on the number of events within an hour, and on the share of one caller. Not safe for several threads."""
 
-    def __init__(self, limit: int, events: str, setting: str) -> None:
-        """``events``: a plural for the error message; ``setting``: the name of the setting that allows ``limit``."""
-        self._limit = limit
-        self._share = min(limit, max(MIN_SHARE, limit // SHARES_PER_LIMIT))
+    # The replicas of a cluster divide the limit, and do not ask the database: checks run in threads that must not wait,
+    # and a replica also answers while it does not reach the database.
+    def __init__(self, limit: int, events: str, setting: str, count_replicas: CountReplicas | None = None) -> None:
+        """``events``: a plural for the error message; ``setting``: the name of the setting that allows ``limit``.
+
+        ``count_replicas``: returns the number of the gateways that count each for itself, None for a single one.
+        """
+        self._whole_limit = limit
+        self._count_replicas = count_replicas
         self._events = events
         self._setting = setting
         self._counted: deque[tuple[float, str]] = deque(maxlen=limit)
 
+    def divide(self, count_replicas: CountReplicas) -> None:
+        """Divide the limit by the number of replicas from now on."""
+        self._count_replicas = count_replicas
+
     def check(self, caller: str = "") -> None:
         """Raise Busy if this caller, or all callers together, reached the limit within the last hour."""
+        replicas = 1 if self._count_replicas is None else max(self._count_replicas(), 1)
+        limit = max(self._whole_limit // replicas, 1)
+        share = min(limit, max(MIN_SHARE // replicas, limit // SHARES_PER_LIMIT, 1))
+        divided = "" if replicas == 1 else f" at one of {replicas} replicas"
         recent = [each for each in self._counted if each[0] > time.monotonic() - HOUR_S]
-        if len(recent) == self._limit:
-            message = f"there were {self._limit} {self._events} within an hour, and {self._setting} allows no more"
-            raise Busy(message, _seconds_until_hour_old(recent[0][0]))
+        if len(recent) >= limit:
+            message = (
+                f"there were {len(recent)} {self._events} within an hour, and {self._setting} allows no more{divided}"
+            )
+            raise Busy(message, _seconds_until_hour_old(recent[-limit][0]))
         own = [moment for moment, each in recent if each == caller]
-        if len(own) >= self._share:
+        if len(own) >= share:
             raise Busy(
                 f"{caller} reached the limit for one caller: {len(own)} {self._events} within an hour, a share of the"
-                f" {self._limit} that {self._setting} allows",
-                _seconds_until_hour_old(own[-self._share]),
+                f" {limit} that {self._setting} allows{divided}",
+                _seconds_until_hour_old(own[-share]),
             )
 
     def count(self, caller: str = "") -> None:

@@ -307,6 +307,34 @@ def test_switch_that_one_replica_turns_holds_at_all(site: Site, client: Client) 
     wait_for(lambda: not owner.get("cameras/porch")["enabled"])
 
 
+def test_replicas_share_the_limits_of_verifications_and_enrolments(
+    tmp_path: Path, broker: Broker, postgres_url: str
+) -> None:
+    """Regression: each replica allowed as many attempts as one gateway."""
+    site = Site(tmp_path, broker, postgres_url, decision={"failed_verifications_per_hour": 8})
+    first, second = site.start("first"), site.start("second")
+    try:
+        enrol(first, "Barack Obama", "obama_1")
+        wait_for(lambda: all(each.place.count_replicas() == 2 for each in site.started))
+
+        def fail(replica: Replica) -> bool:
+            answer = replica.ask("POST", "verify/barack_obama", files={"image": frame("biden_1")})
+            if answer.status_code == 200:
+                assert answer.json()["match"] is False
+                return True
+            assert "at one of 2 replicas" in answer.json()["detail"]
+            return False
+
+        # One gateway allows one caller five of the eight.
+        assert [[fail(each) for _ in range(4)] for each in (first, second)] == [[True, True, False, False]] * 2
+        count_replicas = first.gateway.people.enrolment_limit._count_replicas
+        assert count_replicas is not None
+        assert count_replicas() == 2
+    finally:
+        for each in list(site.started):
+            site.stop(each)
+
+
 def test_camera_that_one_replica_forgets_leaves_the_cluster(site: Site, client: Client) -> None:
     """Regression: the table of cameras kept every name for ever, also made-up ones."""
     first, second = site.start("first"), site.start("second")

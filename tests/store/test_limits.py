@@ -137,6 +137,22 @@ def test_enrolment_without_a_new_picture_is_not_counted(here: PeopleEnvironment)
     here.registry.enrol("Bob", [sample("b", BOB)], REST_CALLER)
 
 
+@pytest.mark.parametrize(("limit", "replicas", "each", "share"), [(240, 3, 80, 20), (8, 2, 4, 2), (4, 3, 1, 1)])
+def test_replicas_divide_the_limit_and_the_shares(limit: int, replicas: int, each: int, share: int) -> None:
+    """Regression: each replica counted for itself, so that three replicas allowed three times as many."""
+    live = [replicas]
+    hourly = HourlyLimit(limit, "things", "setting", lambda: live[0])
+    for number in range(each):
+        caller = f"caller{number // share}"
+        hourly.check(caller)
+        hourly.count(caller)
+    with pytest.raises(Busy, match=rf"there were {each} things .* allows no more at one of {replicas} replicas"):
+        hourly.check("another")
+    # Those that are left have the parts of one that is gone.
+    live[0] = 1
+    hourly.check("another")
+
+
 @pytest.mark.parametrize(("limit", "share"), [(1, 1), (4, 4), (8, 5), (20, 5), (600, 150)])
 def test_hourly_limit_has_a_share_for_each_caller(limit: int, share: int) -> None:
     hourly = HourlyLimit(limit, "things", "setting")
