@@ -29,13 +29,16 @@ SELECT camera, slug, name, present, since, last_seen FROM live_people
 JOIN people ON people.id = live_people.person ORDER BY since, slug
 """
 
-# A camera that was added a moment ago may not be on the board yet.
+# A camera that was added a moment ago may not be on the board yet. One that is switched off stays: it would be on again
+# when it comes back.
 _SILENT = """
-SELECT name FROM cluster_cameras LEFT JOIN live_cameras ON camera = name
-WHERE name = ANY (?) AND NOT EXISTS (SELECT FROM sightings WHERE sightings.camera = name)
+SELECT cluster_cameras.name FROM cluster_cameras LEFT JOIN live_cameras ON live_cameras.camera = cluster_cameras.name
+WHERE cluster_cameras.name = ANY (?)
+AND NOT EXISTS (SELECT FROM sightings WHERE sightings.camera = cluster_cameras.name)
+AND NOT EXISTS (SELECT FROM cameras_off WHERE cameras_off.name = cluster_cameras.name)
 AND greatest(added, to_timestamp(coalesce(last_frame, 0))) < clock_timestamp() - CASE
     WHEN (SELECT count(*) FROM cluster_cameras) < ? THEN interval '7 days' ELSE interval '10 minutes' END
-ORDER BY name
+ORDER BY cluster_cameras.name
 """
 
 

@@ -39,7 +39,7 @@ class LiveBoard(Protocol):
         """Remove a camera."""
 
     def find_silent(self, names: Collection[str], most: int) -> Sequence[str]:
-        """Return those cameras of the cluster that sent nothing for long, and of which there is no sighting.
+        """Return those cameras of the cluster that sent nothing for long, have no sighting, and are not switched off.
 
         ``most``: the number of cameras from which on the cluster has no room for others. Then ten minutes are long,
         otherwise seven days.

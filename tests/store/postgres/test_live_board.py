@@ -82,7 +82,12 @@ def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
 def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) -> None:
     board, now, day = PostgresLiveBoard(database), time.time(), 86_400.0
     ages = {"new": (0.0, None), "sends": (30 * day, 60.0), "quiet": (30 * day, day), "silent": (30 * day, 8 * day)}
-    ages |= {"never": (8 * day, None), "seen": (30 * day, 8 * day), "other": (30 * day, 8 * day)}
+    ages |= {
+        "never": (8 * day, None),
+        "seen": (30 * day, 8 * day),
+        "other": (30 * day, 8 * day),
+        "off": (30 * day, 8 * day),
+    }
     with database.transaction() as db:
         for name, (added, last) in ages.items():
             db.execute("INSERT INTO cluster_cameras (name, added) VALUES (?, to_timestamp(?))", (name, now - added))
@@ -93,6 +98,8 @@ def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) 
             "INSERT INTO sightings (id, visit, camera, since, last, outcome, frames, ignored, zones, recipe)"
             " VALUES ('s', 'v', 'seen', 1, 2, 'unknown', 1, FALSE, '[]', 'recipe')"
         )
+        # Forgotten, it would be on again when it comes back.
+        db.execute("INSERT INTO cameras_off (name) VALUES ('off')")
     own = ages.keys() - {"other"}
     assert board.find_silent(own, 2_000) == ["never", "silent"]
     # Without room for others, a camera that sent nothing for ten minutes is displaced.
