@@ -6,6 +6,9 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
+import pytest
+
 from device_sim.postgres_server import PostgresServer, find_programs
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.store.cipher import Cipher
@@ -23,6 +26,24 @@ def test_page_names_these_tables() -> None:
     page = (ROOT / "docs" / "how-to" / "run-several-gateways.md").read_text()
     for option in ("--exclude-table-data", "--data-only --table"):
         assert f"{option}='{KEPT}' facegate" in page.replace("\\\n  ", "")
+
+
+def test_page_keeps_others_from_the_dumps_and_from_the_restored_database(
+    postgres_server: PostgresServer,
+) -> None:
+    page = (ROOT / "docs" / "how-to" / "run-several-gateways.md").read_text()
+    assert "umask 077\nsudo -u postgres pg_dump" in page
+    revoke = "REVOKE ALL ON DATABASE facegate_restored FROM PUBLIC"
+    assert f"psql --command '{revoke}'" in page
+    name = postgres_server.create_database().rpartition("/")[2]
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name}_other LOGIN PASSWORD 'other'")
+        others = f"{postgres_server.url_of(name)}?user={name}_other&password=other"
+        psycopg.connect(others).close()
+        connection.execute(revoke.replace("facegate_restored", name))
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(others)
+        connection.execute(f"DROP ROLE {name}_other")
 
 
 def run(program: str, *arguments: str) -> None:
