@@ -263,3 +263,18 @@ def test_group_of_strangers_is_compared_before_it_gets_a_name(start: Open, monke
     assert "this face is known as P 1 (p_1) already" in str(reply["warnings"])
     assert searched == [False]
     assert people.registry.compare_unknown(group.id) == ()
+
+
+def test_gateways_on_one_database_find_the_same_people(start: Open, url: str) -> None:
+    one, two = start(0), start(0)
+    enrol(one, 1, 2)
+    two.updater.refresh()
+    enrol(two, 3)
+    one.updater.refresh()
+    assert [who(each, seed) for each in (one, two) for seed in (1, 2, 3)] == 2 * ["p_1", "p_2", "p_3"]
+    one.registry.erase("p_1", CLI_CALLER)
+    # Before the other gateway follows: the vector is gone with the person.
+    assert who(two, 1) is None
+    assert vectors(url) == ["p_2", "p_3"]
+    two.updater.refresh()
+    assert [who(two, seed) for seed in (1, 2, 3)] == [None, "p_2", "p_3"]
