@@ -71,11 +71,11 @@ class CameraMoves:
         except FutureTimeout:
             log.error("the sightings of %s were not stored within %g s", ", ".join(sorted(names)), WRITE_TIMEOUT_S)
 
-    def _read_history(self) -> History:
+    def _read_history(self, names: Set[str]) -> History:
         """Read the sightings. Try again while the lease lasts: a camera without them would be announced twice."""
         while True:
             try:
-                return History(self._store)
+                return History.read_cameras(self._store, names)
             except Busy:
                 if not self._has_lease():
                     raise
@@ -83,7 +83,7 @@ class CameraMoves:
 
     def _take(self, names: Set[str]) -> None:
         # Not in the thread of the live cameras, which never waits for the store.
-        history = self._read_history()
+        history = self._read_history(names)
         self._live.call(lambda: self._state.take_cameras(names, history, self._clock()))
         # Last, so that no frame comes before the sightings that it may continue.
         self._owned.add(names)

@@ -77,7 +77,7 @@ class LiveService:
 
         Raises GatewayError if the store fails.
         """
-        history = History(self._store)
+        history = History.read_all(self._store)
         # Not in the thread: the gateway connects to the broker after this, and must not publish a name of the last run.
         self.state.start(history, self._clock())
         self._thread.start()

@@ -78,6 +78,8 @@ class LiveState:
     def take_cameras(self, names: Collection[str], history: History, moment: Moment) -> None:
         """Follow cameras that another replica followed, or none."""
         self._journal.take_cameras(names)
+        # The history has only the sightings of these cameras, and not the last ones of each person.
+        self.follow_people(moment)
         self._continue_cameras(history, moment, names)
 
     def release_cameras(self, names: Collection[str], *, write: bool) -> Future[None]:

@@ -174,7 +174,7 @@ class LiveHarness:
         self._frames = 0
         self.caller = REST_CALLER
         if started:
-            self.state.start(History(self.people.sightings), self.now)
+            self.state.start(History.read_all(self.people.sightings), self.now)
 
     def enrol(self, name: str, *descriptors: Descriptor) -> Person:
         """Enrol a person with one picture for each descriptor."""
@@ -197,7 +197,7 @@ class LiveHarness:
 
     def take(self, *cameras: str) -> None:
         """Follow cameras, as a replica that becomes their owner."""
-        self.state.take_cameras(cameras, History(self.people.sightings), self.now)
+        self.state.take_cameras(cameras, History.read_cameras(self.people.sightings, cameras), self.now)
         self.owned.add(cameras)
 
     def release(self, *cameras: str, write: bool = True) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from gateway.model import Descriptor, Person
@@ -50,6 +50,9 @@ class Sightings(Protocol):
         ``since``: only those that began at this moment, in seconds since 1970, or later. ``before``: the id of the last
         sighting of the previous page. Raise UnknownPerson for the id of a person or a sighting that does not exist.
         """
+
+    def list_last(self, cameras: Iterable[str], limit: int) -> list[Sighting]:
+        """Return the newest sightings of each of these cameras, at most ``limit`` for each."""
 
     def cameras(self) -> set[str]:
         """Return the names of the cameras that have sightings."""

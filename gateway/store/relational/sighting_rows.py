@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar, cast, get_args
 
 from gateway.model import Box, Person, Quality
+from gateway.model.names import unknown_sighting_error
 from gateway.model.people import Likeness
 from gateway.model.sightings import OUTCOMES, EndReason, Outcome, Sighting
 from gateway.store.relational.database import Connection, Row
@@ -51,6 +52,14 @@ T = TypeVar("T", int, float)
 def select_sightings(dialect: Dialect) -> str:
     """Return the query of the columns that ``read_sighting`` expects. Its conditions, order and limit follow."""
     return _SELECT.format(**{name: dialect.as_bytes(column) for name, column in _TEXTS.items()})
+
+
+def find_position(db: Connection, sighting: str) -> Row:
+    """Return the place of a sighting among all others: its start and its key. Raise UnknownPerson."""
+    row: Row | None = db.execute("SELECT since, key FROM sightings WHERE id = ?", (sighting,)).fetchone()
+    if row is None:
+        raise unknown_sighting_error(sighting)
+    return row
 
 
 def to_row(sighting: Sighting, person: int | None) -> Row:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from gateway.model import Descriptor, Person
-from gateway.model.names import unknown_sighting_error
 from gateway.model.sightings import Sighting
 from gateway.store.limits import SightingLimits
 from gateway.store.records import SightingRecord, StoredFace
@@ -19,6 +18,7 @@ from gateway.store.relational.sighting_keys import SightingKeys, read_owner
 from gateway.store.relational.sighting_neighbours import delete_neighbours
 from gateway.store.relational.sighting_rows import (
     WRITE,
+    find_position,
     read_candidates,
     read_quality,
     read_sighting,
@@ -117,12 +117,17 @@ class RelationalSightings:
                 "unknown = ?": None if unknown is None else (unknown,),
                 "outcome = ?": None if outcome is None else (outcome,),
                 "since >= ?": None if since is None else (since,),
-                "(since, key) < (?, ?)": None if before is None else _position(db, before),
+                "(since, key) < (?, ?)": None if before is None else find_position(db, before),
             }
             chosen = {condition: values for condition, values in filters.items() if values is not None}
             where = f"WHERE {' AND '.join(chosen)} " if chosen else ""
             values = [value for each in chosen.values() for value in each]
             return [sighting for _, sighting in self._read(db, where + _NEWEST_FIRST, (*values, limit))]
+
+    def list_last(self, cameras: Iterable[str], limit: int) -> list[Sighting]:
+        with self._database.reading() as db:
+            found = [self._read(db, f"WHERE camera = ? {_NEWEST_FIRST}", (each, limit)) for each in sorted(cameras)]
+        return [sighting for each in found for _, sighting in each]
 
     def cameras(self) -> set[str]:
         rows = self._database.rows(self._sql("SELECT DISTINCT {camera} FROM sightings"))
@@ -240,11 +245,3 @@ def _was_deleted(db: Connection, record: SightingRecord) -> bool:
 def _find_key(db: Connection, person: Person) -> int | None:
     row = db.execute("SELECT id FROM people WHERE slug = ?", (person.slug,)).fetchone()
     return int(row[0]) if row else None
-
-
-def _position(db: Connection, sighting: str) -> Row:
-    """Return the place of a sighting among all others: its start and its key. Raise UnknownPerson."""
-    row: Row | None = db.execute("SELECT since, key FROM sightings WHERE id = ?", (sighting,)).fetchone()
-    if row is None:
-        raise unknown_sighting_error(sighting)
-    return row
