@@ -175,7 +175,8 @@ class Gateway:
         others: list[HasWarnings] = [self.homeassistant, self.sources, *unfollowed]
         self._health = HealthReport(settings, self.pool, self.people, self.mqtt, self.rest, others, place)
         announcer = self.announcements.announcer
-        place.join(JoinedParts(self.people, self.live, switches, self.mqtt, announcer, self.homeassistant))
+        joined = JoinedParts(self.people, self.pool, self.live, switches, self.mqtt, announcer, self.homeassistant)
+        place.join(joined)
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:

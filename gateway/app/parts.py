@@ -10,6 +10,7 @@ from gateway.live.switches import Switches
 from gateway.mqtt.announcements.announcer import MqttAnnouncer
 from gateway.mqtt.interface import MqttInterface
 from gateway.people.services import PeopleServices
+from gateway.workers.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class JoinedParts:
     """These parts. ``live``: None if no camera is followed."""
 
     people: PeopleServices
+    pool: Pool
     live: LiveService | None
     switches: Switches
     mqtt: MqttInterface

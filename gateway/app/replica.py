@@ -51,6 +51,7 @@ class ReplicaParts:
             ),
             lambda: self._follower.follow(),
             self._find_cleared,
+            self._can_follow_cameras,
         )
         self.member = ClusterMember(self.membership, self._store.notes)
         self._writer = BoardWriter(self._store.board, self.membership.forget_camera)
@@ -166,6 +167,9 @@ class ReplicaParts:
         self.membership.stop()
         self._writer.stop()
         self._store.close()
+
+    def _can_follow_cameras(self) -> bool:
+        return self._parts.mqtt.connected and self._parts.pool.ready > 0
 
     def _move(self, gained: Set[str], lost: Set[str]) -> None:
         replica = self._parts.mqtt.replica

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gateway.cluster.announcer import Announcer
@@ -51,13 +51,18 @@ class LeaseKeeper:
         follower: Follower,
         announcer: Announcer,
         room: CameraRoom,
+        is_ready: Callable[[], bool],
     ) -> None:
+        """``is_ready``: returns whether the gateway can follow cameras. It is asked until it is so once."""
         self._member = member
         self._coordination = coordination
         self._standing = standing
         self._follower = follower
         self._announcer = announcer
         self._room = room
+        self._is_ready = is_ready
+        # Later the replica keeps its cameras, although the broker may be away: it would be so for the others too.
+        self._was_ready = False
         self._found: set[str] = set()
         self._forgotten: set[str] = set()
         self._awaited_revision = 0
@@ -148,7 +153,8 @@ class LeaseKeeper:
             self._note_problem(stuck)
             return
         sent_at = boot_time()
-        revision, serving = self._follower.revision, self._standing.is_serving
+        self._was_ready = self._was_ready or self._is_ready()
+        revision, serving = self._follower.revision, self._standing.may_claim and self._was_ready
         view = self._coordination.renew(self._member, revision=revision, serving=serving)
         if view is None:
             self._note_problem("another process uses the data folder of this replica, or ended a moment ago")
@@ -212,13 +218,14 @@ class LeaseKeeper:
             self._forgotten.difference_update(names)
 
     def _claim(self, view: ClusterView) -> None:
-        if not self._standing.is_serving:
+        if not self._standing.may_claim:
             return
-        plan = make_plan(view, self._member.replica)
-        if plan.leads and (epoch := self._coordination.claim_leadership(self._member, view.epoch)) is not None:
-            self._standing.set_leader(epoch)
-        if plan.claims:
-            self._standing.add_cameras(self._coordination.claim_cameras(self._member, plan.claims))
+        plan = make_plan(view, self._member.replica, self._member.lease_s)
+        cameras = self._coordination.claim_cameras(self._member, plan.claims) if plan.claims else {}
+        epoch = self._coordination.claim_leadership(self._member, view.epoch) if plan.leads else None
+        if cameras or epoch is not None:
+            # Together, so that the cameras do not wait for the work that a new leader begins with.
+            self._standing.add_claims(cameras, epoch)
         if plan.give_up:
             self._standing.give_up(plan.give_up)
 

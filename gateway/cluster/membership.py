@@ -48,12 +48,13 @@ class Membership:
         settings: MembershipSettings,
         follow: Follow,
         find_cleared: FindCleared = lambda held: held,
+        is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
         """``replica``: the id of this replica, the same after each start.
 
         ``open_coordination``: returns another connection each time. ``follow``: applies all changes of people, waits
         for the answers in flight, and returns the revision that holds now. ``find_cleared``: by default, nothing is
-        retained at a broker.
+        retained at a broker. ``is_ready``: returns whether this gateway can follow cameras. It gets none before that.
         """
         self.replica = replica
         member = Member(
@@ -73,6 +74,7 @@ class Membership:
             self._follower,
             self._announcer,
             CameraRoom(settings.most_cameras, settings.configured_cameras),
+            is_ready,
         )
         self._news = NewsListener(
             open_coordination(),
@@ -143,6 +145,10 @@ class Membership:
     def owned(self) -> frozenset[str]:
         """The cameras that this replica owns now."""
         return frozenset(self._standing.holdings().cameras)
+
+    def owns(self, camera: str) -> bool:
+        """Return whether this replica owns a camera now."""
+        return self._standing.owns(camera)
 
     def holdings(self) -> Holdings:
         """Return the cameras and the leadership that this replica holds now, with their epochs."""

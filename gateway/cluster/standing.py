@@ -52,6 +52,8 @@ class Standing:
         self._view = ClusterView()
         self._rows = NOTHING
         self._leaving = NOTHING
+        # The rows without what the replica leaves. Made at each change, since each frame asks for it.
+        self._held = NOTHING
 
     @property
     def view(self) -> ClusterView:
@@ -59,8 +61,8 @@ class Standing:
         return self._view
 
     @property
-    def is_serving(self) -> bool:
-        """True if the replica may own cameras and lead: it follows the people, and does not stop."""
+    def may_claim(self) -> bool:
+        """True if the replica may claim cameras and lead: it follows the people, and does not stop."""
         return self._is_admitted and not self._is_closing
 
     def may_name_people(self) -> bool:
@@ -89,12 +91,11 @@ class Standing:
             admission = self.admission
             if admission is None or not self.has_lease():
                 return Holdings(admission=admission)
-            leaving = self._leaving.cameras
-            return Holdings(
-                {name: epoch for name, epoch in self._rows.cameras.items() if leaving.get(name) != epoch},
-                None if self._leaving.leads_since == self._rows.leads_since else self._rows.leads_since,
-                admission,
-            )
+            return Holdings(self._held.cameras, self._held.leads_since, admission)
+
+    def owns(self, camera: str) -> bool:
+        """Return whether the replica owns a camera now. This takes the same short time for any number of cameras."""
+        return camera in self._held.cameras and self.may_name_people() and self.has_lease()
 
     def leaving(self) -> Holdings:
         """Return what the replica gave up, and has to release."""
@@ -109,15 +110,16 @@ class Standing:
             if boot_time() >= self._names_until:
                 self._is_admitted = False
                 self._joined_at = boot_time()
-            self._lease_until = sent_at + self._lease_s
-            self._names_until = sent_at + self._names_s
             self._view = view
+            # First, since ``owns`` takes no lock: with the new lease it must not find the rows of an earlier one.
             self._set_rows(
                 Holdings(
                     {each.name: each.epoch for each in view.cameras if each.owner == self._replica},
                     view.epoch if view.leader == self._replica else None,
                 )
             )
+            self._lease_until = sent_at + self._lease_s
+            self._names_until = sent_at + self._names_s
 
     def _set_rows(self, rows: Holdings) -> None:
         self._rows = rows
@@ -125,6 +127,14 @@ class Standing:
         self._leaving = Holdings(
             {name: epoch for name, epoch in given_up.cameras.items() if rows.cameras.get(name) == epoch},
             given_up.leads_since if given_up.leads_since == rows.leads_since else None,
+        )
+        self._note_held()
+
+    def _note_held(self) -> None:
+        leaving = self._leaving
+        self._held = Holdings(
+            {name: epoch for name, epoch in self._rows.cameras.items() if leaving.cameras.get(name) != epoch},
+            None if leaving.leads_since == self._rows.leads_since else self._rows.leads_since,
         )
         self.changed.notify_all()
 
@@ -155,22 +165,18 @@ class Standing:
             self.changed.notify_all()
             return True
 
-    def add_cameras(self, epochs: Mapping[str, int]) -> None:
-        """Note cameras that the replica has claimed."""
+    def add_claims(self, cameras: Mapping[str, int], leads_since: int | None = None) -> None:
+        """Note cameras that the replica has claimed, and the epoch in which it has become the leader, if it has."""
         with self.changed:
-            self._set_rows(Holdings({**self._rows.cameras, **epochs}, self._rows.leads_since))
-
-    def set_leader(self, epoch: int) -> None:
-        """Note that the replica has become the leader."""
-        with self.changed:
-            self._set_rows(Holdings(self._rows.cameras, epoch))
+            leads_since = self._rows.leads_since if leads_since is None else leads_since
+            self._set_rows(Holdings({**self._rows.cameras, **cameras}, leads_since))
 
     def give_up(self, cameras: Collection[str]) -> None:
         """Stop owning cameras. They are released after everybody here has been told."""
         with self.changed:
             given_up = {name: epoch for name, epoch in self._rows.cameras.items() if name in cameras}
             self._leaving = Holdings({**self._leaving.cameras, **given_up}, self._leaving.leads_since)
-            self.changed.notify_all()
+            self._note_held()
 
     def end_lease(self) -> None:
         """End the lease here, before others are told that it has ended."""

@@ -35,6 +35,7 @@ class Replica:
     told: list[tuple[float, str, str]] = field(default_factory=list)
     may_follow: threading.Event = field(default_factory=threading.Event)
     may_lose: threading.Event = field(default_factory=threading.Event)
+    is_ready: threading.Event = field(default_factory=threading.Event)
     followed: int = 0
     follows: int = 0
 
@@ -70,11 +71,11 @@ class Cluster:
         self._stack.close()
         self.database.close()
 
-    def start(self, *names: str) -> list[Replica]:
-        """Start replicas."""
-        return [self._start(name) for name in names]
+    def start(self, *names: str, ready: bool = True) -> list[Replica]:
+        """Start replicas. ``ready``: they can follow cameras."""
+        return [self._start(name, ready) for name in names]
 
-    def _start(self, name: str) -> Replica:
+    def _start(self, name: str, ready: bool) -> Replica:
         port = port_of(self._url)
         proxy = self._stack.enter_context(Proxy(port))
         url = self._url.replace(f":{port}/", f":{proxy.port}/")
@@ -88,10 +89,18 @@ class Cluster:
             return replica.followed
 
         self._stack.callback(own.close)
-        membership = Membership(name, lambda: PostgresCoordination(url, self._settings.lease_s), self._settings, follow)
+        membership = Membership(
+            name,
+            lambda: PostgresCoordination(url, self._settings.lease_s),
+            self._settings,
+            follow,
+            is_ready=lambda: replica.is_ready.is_set(),
+        )
         replica = self.replicas[name] = Replica(name, membership, proxy)
         replica.may_follow.set()
         replica.may_lose.set()
+        if ready:
+            replica.is_ready.set()
 
         def on_cameras(gained: Set[str], lost: Set[str]) -> None:
             replica.told += [(boot_time(), "gained", each) for each in gained]

@@ -52,6 +52,31 @@ def test_replicas_share_the_cameras_and_have_one_leader(cluster: Cluster) -> Non
     wait_for(lambda: len(cluster.leaders()) == 1)
 
 
+def test_replica_gets_cameras_when_it_is_ready_to_follow_them(cluster: Cluster) -> None:
+    (old,) = cluster.start("a")
+    old.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "a"))
+    (new,) = cluster.start("b", ready=False)
+    wait_for(new.membership.may_name_people)
+    renewed = new.membership.view()
+    # Both have seen each other, and have had the time for a plan.
+    wait_for(lambda: "b" in old.membership.view().live)
+    wait_for(lambda: new.membership.view() != renewed)
+    assert set(new.membership.view().cameras_of("a")) == set(CAMERAS)
+    new.is_ready.set()
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    # The broker may be away later.
+    new.is_ready.clear()
+    cluster.stop("a")
+    wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "b"))
+
+
+def test_replica_that_is_not_ready_leads_if_nobody_else_does(cluster: Cluster) -> None:
+    (replica,) = cluster.start("a", ready=False)
+    wait_for(lambda: replica.membership.is_leader)
+    assert not replica.membership.owned
+
+
 def test_new_replica_gets_cameras_after_their_owner_has_been_told(patient_cluster: Cluster) -> None:
     (old,) = patient_cluster.start("a")
     old.membership.add_cameras(CAMERAS)

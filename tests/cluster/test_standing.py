@@ -105,7 +105,7 @@ def test_camera_that_was_given_up_can_be_claimed_again() -> None:
     standing.give_up({"cam1"})
     standing.apply_renewal(view(OwnedCamera("cam1", None, 7)), boot_time())
     assert standing.leaving() == NOTHING
-    standing.add_cameras({"cam1": 8})
+    standing.add_claims({"cam1": 8})
     assert standing.holdings().cameras == {"cam1": 8}
 
 
@@ -113,8 +113,7 @@ def test_replica_that_gives_everything_up_gets_nothing_again() -> None:
     standing = joined()
     standing.give_up_everything()
     assert standing.leaving() == Holdings({"cam1": 7}, 4)
-    standing.add_cameras({"cam3": 1})
-    standing.set_leader(9)
+    standing.add_claims({"cam3": 1}, 9)
     assert standing.holdings() == Holdings(admission=1)
     assert standing.may_name_people()
 

@@ -23,4 +23,4 @@ class ClusterMember:
         return self.place.is_leader
 
     def owns(self, camera: str) -> bool:
-        return camera in self.place.owned
+        return self.place.owns(camera)

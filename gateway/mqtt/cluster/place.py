@@ -23,6 +23,9 @@ class Place(Protocol):
     def owned(self) -> frozenset[str]:
         """The cameras that this replica owns now."""
 
+    def owns(self, camera: str) -> bool:
+        """Return whether this replica owns a camera now."""
+
     @property
     def admission(self) -> int | None:
         """The number of the present time in which this replica may name people. None if it may not."""

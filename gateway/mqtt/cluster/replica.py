@@ -118,7 +118,7 @@ class Replica:
         return handle_if_owned
 
     def _owns(self, camera: str) -> bool:
-        return camera in self._place.owned
+        return self._place.owns(camera)
 
     def _watch(self, delivery: Delivery[Session]) -> None:
         self._search.receive(delivery.received)

@@ -14,8 +14,13 @@ CHANNELS = "facegate_changes", "facegate_confirmed", "facegate_cluster"
 """The channels of announcements: the people changed (format_1.sql), a replica confirmed, the cluster changed."""
 
 RENEW = """
-WITH before AS (SELECT serving FROM cluster_replicas WHERE id = $1 AND process = $2)
-INSERT INTO cluster_replicas AS old (id, process, lease_until, names_until, revision, serving, version, address)
+WITH before AS (SELECT process, serving FROM cluster_replicas WHERE id = $1),
+left_cameras AS (
+    SELECT name, epoch FROM cluster_cameras WHERE owner = $1 AND (SELECT process FROM before) <> $2
+),
+left_leader AS (SELECT epoch FROM cluster_leader WHERE holder = $1 AND (SELECT process FROM before) <> $2),
+renewed AS (INSERT INTO cluster_replicas AS old
+    (id, process, lease_until, names_until, revision, serving, version, address)
 VALUES (
     $1, $2, clock_timestamp() + $3::float8 * interval '1 second', clock_timestamp() + $4::float8 * interval '1 second',
     $5, $6, $7, $8
@@ -30,8 +35,22 @@ ON CONFLICT (id) DO UPDATE SET
     version = excluded.version,
     address = excluded.address
 WHERE old.process = excluded.process OR old.lease_until < clock_timestamp()
-RETURNING CASE WHEN serving IS DISTINCT FROM (SELECT serving FROM before) THEN pg_notify('facegate_cluster', '') END
+RETURNING serving),
+freed AS (
+    UPDATE cluster_cameras AS camera SET owner = NULL FROM left_cameras AS each
+    WHERE camera.name = each.name AND camera.epoch = each.epoch AND camera.owner = $1 AND EXISTS (SELECT FROM renewed)
+),
+ended AS (
+    UPDATE cluster_leader SET holder = NULL
+    WHERE holder = $1 AND epoch IN (SELECT epoch FROM left_leader) AND EXISTS (SELECT FROM renewed)
+)
+SELECT CASE
+    WHEN NOT EXISTS (SELECT FROM before WHERE before.process = $2 AND before.serving = renewed.serving)
+    THEN pg_notify('facegate_cluster', '')
+END FROM renewed
 """
+"""A new process of a replica frees what the process before it held: nobody follows those cameras any more. It names the
+epochs that it saw, so that a late copy of its first renewal frees nothing that it has claimed since."""
 
 READ = """
 SELECT
