@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gateway.cluster.announcer import Announcer
 from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.follower import Follower
+from gateway.cluster.listener_caller import ListenerCaller
 from gateway.cluster.plan import make_plan
 from gateway.cluster.standing import Standing
 from gateway.errors import Busy, GatewayError
@@ -49,7 +49,7 @@ class LeaseKeeper:
         coordination: Coordination,
         standing: Standing,
         follower: Follower,
-        announcer: Announcer,
+        listeners: ListenerCaller,
         room: CameraRoom,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -58,7 +58,7 @@ class LeaseKeeper:
         self._coordination = coordination
         self._standing = standing
         self._follower = follower
-        self._announcer = announcer
+        self._listeners = listeners
         self._room = room
         self._is_ready = is_ready
         # Later the replica keeps its cameras, although the broker may be away: it would be so for the others too.
@@ -176,7 +176,7 @@ class LeaseKeeper:
             self._behind_since = behind = None
         if self._follower.running_s() > limit or (behind is not None and boot_time() - behind > limit):
             return f"it does not follow the changes of people for more than {limit:g} s"
-        if self._announcer.busy_s() > LISTENER_LEASES * limit:
+        if self._listeners.busy_s() > LISTENER_LEASES * limit:
             return f"it does not take over or hand over cameras within {LISTENER_LEASES * limit:g} s"
         return None
 
@@ -188,7 +188,7 @@ class LeaseKeeper:
 
     def _release(self) -> None:
         """Release what was given up, as soon as the parts of this gateway know of it."""
-        leaving, known = self._standing.leaving(), self._announcer.known
+        leaving, known = self._standing.leaving(), self._listeners.known
         if leaving.leads_since is not None and leaving.leads_since != known.leads_since:
             self._coordination.release_leadership(self._member, leaving.leads_since)
         told = {name: epoch for name, epoch in leaving.cameras.items() if known.cameras.get(name) != epoch}
@@ -208,7 +208,7 @@ class LeaseKeeper:
         rows = {each.name: each for each in view.cameras if each.name in forgotten}
         owned = {name: each.epoch for name, each in rows.items() if each.owner == self._member.replica}
         # The parts of this gateway take a camera of a dead replica first, to withdraw what the broker has of it.
-        if own := owned.items() & self._announcer.known.cameras.items():
+        if own := owned.items() & self._listeners.known.cameras.items():
             self._standing.give_up([name for name, _ in own])
         others = view.live - {self._member.replica}
         self._note_forgotten([name for name in forgotten if name not in rows or rows[name].owner in others])

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gateway import __version__
-from gateway.cluster.announcer import Announcer, OnCameras, OnLeader
 from gateway.cluster.clearing import Clearing, FindCleared
 from gateway.cluster.confirmation import Confirmation
 from gateway.cluster.follower import Follow, Follower
 from gateway.cluster.lease_keeper import LISTENER_LEASES, CameraRoom, LeaseKeeper
+from gateway.cluster.listener_caller import ListenerCaller, OnCameras, OnLeader
 from gateway.cluster.news_listener import NewsListener
 from gateway.cluster.standing import Holdings, Standing
 from gateway.errors import Busy
@@ -62,9 +62,9 @@ class Membership:
         )
         self._lease_s = settings.lease_s
         self._standing = Standing(replica, settings.lease_s, settings.names_s)
-        self._announcer = Announcer(self._standing, lambda: self._lease.wake(), lambda: self._follower.wake())
+        self._listeners = ListenerCaller(self._standing, lambda: self._lease.wake(), lambda: self._follower.wake())
         coordination = open_coordination()
-        clearing = Clearing(member, coordination, lambda: self._announcer.told, find_cleared)
+        clearing = Clearing(member, coordination, lambda: self._listeners.told, find_cleared)
         self._follower = Follower(member, coordination, follow, self._note_followed, clearing)
         self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
         self._lease = LeaseKeeper(
@@ -72,7 +72,7 @@ class Membership:
             open_coordination(),
             self._standing,
             self._follower,
-            self._announcer,
+            self._listeners,
             CameraRoom(settings.most_cameras, settings.configured_cameras),
             is_ready,
         )
@@ -90,12 +90,13 @@ class Membership:
         ``on_leader``: called with True when this replica becomes the leader, and with False when it leads no more.
         ``on_cameras``: called with the gained and the lost cameras. Losses come before gains and in the reverse order
         of the listeners. A camera that is handed over is free for others only after all listeners have returned.
+        A listener that raises an exception is called again with the same cameras.
         """
-        self._announcer.add(on_leader, on_cameras)
+        self._listeners.add(on_leader, on_cameras)
 
     def start(self) -> None:
         """Join the cluster, as soon as the database answers."""
-        for part in (self._announcer, self._follower, self._news, self._lease):
+        for part in (self._listeners, self._follower, self._news, self._lease):
             part.start()
 
     def hand_over(self) -> None:
@@ -103,7 +104,7 @@ class Membership:
         with self._handing_over:
             self._standing.give_up_everything()
             # Ends when the listeners were told.
-            self._announcer.stop(LISTENER_LEASES * self._lease_s)
+            self._listeners.stop(LISTENER_LEASES * self._lease_s)
             self._lease.wake()
 
     def stop(self) -> None:

@@ -52,7 +52,9 @@ class SightingBook:
         self.ended_early = EndedEarly(decision, again_s)
 
     def restore(self, sighting: OpenSighting) -> None:
-        """Continue a sighting of the last run, and its visit."""
+        """Continue a sighting of the last run, and its visit, unless that was done before."""
+        if any(each.now.id == sighting.now.id for each in self.open.on_camera(sighting.now.camera)):
+            return
         self.open.add(sighting)
         if sighting.is_decided:
             self._visits.join(sighting.visit_key, sighting.now.visit, sighting.last)

@@ -27,7 +27,10 @@ def port_of(url: str) -> int:
 
 @dataclass(slots=True)
 class Replica:
-    """A replica of a test. ``told``: what its listeners were told, in order."""
+    """A replica of a test. ``told``: what its listeners were told, in order.
+
+    ``failures``: how often a listener fails from now on.
+    """
 
     name: str
     membership: Membership
@@ -36,6 +39,7 @@ class Replica:
     may_follow: threading.Event = field(default_factory=threading.Event)
     may_lose: threading.Event = field(default_factory=threading.Event)
     is_ready: threading.Event = field(default_factory=threading.Event)
+    failures: int = 0
     followed: int = 0
     follows: int = 0
 
@@ -103,6 +107,9 @@ class Cluster:
             replica.is_ready.set()
 
         def on_cameras(gained: Set[str], lost: Set[str]) -> None:
+            if replica.failures:
+                replica.failures -= 1
+                raise RuntimeError("a part of the gateway has a bug")
             replica.told += [(boot_time(), "gained", each) for each in gained]
             if lost:
                 replica.may_lose.wait()

@@ -52,6 +52,32 @@ def test_replicas_share_the_cameras_and_have_one_leader(cluster: Cluster) -> Non
     wait_for(lambda: len(cluster.leaders()) == 1)
 
 
+def test_cameras_are_taken_over_and_left_although_a_part_failed_before(cluster: Cluster) -> None:
+    """Regression: a camera was owned, and followed by nobody."""
+    (old,) = cluster.start("a")
+    wait_for(lambda: old.membership.is_leader)
+    old.failures = 2
+    old.membership.add_cameras(CAMERAS)
+    wait_for(lambda: old.known_cameras() == set(CAMERAS))
+    assert old.failures == 0
+    old.failures = 2
+    (new,) = cluster.start("b")
+    moved = {camera for camera, favourite in favourites("a", "b").items() if favourite == "b"}
+    wait_for(lambda: new.known_cameras() == moved)
+    assert old.failures == 0
+    assert old.known_cameras() == set(CAMERAS) - moved
+
+
+def test_replica_stops_although_a_part_always_fails(patient_cluster: Cluster) -> None:
+    (replica,) = patient_cluster.start("a")
+    replica.membership.add_cameras(CAMERAS)
+    wait_for(lambda: replica.known_cameras() == set(CAMERAS))
+    replica.failures = 1_000_000
+    patient_cluster.stop("a")
+    (other,) = patient_cluster.start("b")
+    wait_for(lambda: other.known_cameras() == set(CAMERAS))
+
+
 def test_replica_gets_cameras_when_it_is_ready_to_follow_them(cluster: Cluster) -> None:
     (old,) = cluster.start("a")
     old.membership.add_cameras(CAMERAS)

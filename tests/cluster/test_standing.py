@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.cluster.announcer import find_change
 from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.listener_caller import find_change
 from gateway.cluster.standing import NOTHING, UNUSED_SHARE, Holdings, Standing
 from gateway.model.cluster import ClusterView, OwnedCamera
 from tests.support import wait_for
@@ -119,8 +119,19 @@ def test_replica_that_gives_everything_up_gets_nothing_again() -> None:
 
 
 def test_camera_that_another_replica_owned_meanwhile_is_lost_and_gained() -> None:
-    change = find_change(Holdings({"cam1": 1, "cam2": 1}, 1), Holdings({"cam1": 2, "cam2": 1}, 3))
+    before = Holdings({"cam1": 1, "cam2": 1}, 1)
+    change = find_change(before, before, Holdings({"cam1": 2, "cam2": 1}, 3))
     assert change.lost == change.gained == {"cam1"}
     assert change.ends_leadership
     assert change.begins_leadership
-    assert not find_change(Holdings({"cam1": 1}, 1), Holdings({"cam1": 1}, 1))
+    assert not find_change(before, before, before)
+
+
+def test_camera_that_not_all_parts_took_over_is_gained_again() -> None:
+    held = Holdings({"cam1": 1, "cam2": 1}, 3)
+    change = find_change(held, Holdings({"cam1": 1}), held)
+    assert (change.lost, change.gained) == (set(), {"cam2"})
+    assert change.begins_leadership
+    assert not change.ends_leadership
+    # Some parts may follow it, so that it has to be left.
+    assert find_change(held, NOTHING, NOTHING).lost == {"cam1", "cam2"}

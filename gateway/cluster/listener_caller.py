@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.standing import NOTHING, Holdings, Standing
+from gateway.errors import Busy
 
 log = logging.getLogger(__name__)
 
 OnLeader = Callable[[bool], object]
 OnCameras = Callable[[Set[str], Set[str]], object]
 """A function that is called with the gained and the lost cameras."""
+
+RETRY_S = 0.5
+"""Seconds after which a change is told again, if a listener failed."""
 
 LONGEST_WAIT_S = 1.0
 """The longest time without a look at the clock. A machine that slept must notice soon that its lease has ended."""
@@ -36,18 +40,21 @@ class Change:
         return bool(self.lost or self.gained or leads or self.is_other_admission)
 
 
-def find_change(known: Holdings, held: Holdings) -> Change:
-    """Return what to tell. A camera that another replica owned meanwhile, by its epoch, is both lost and gained."""
+def find_change(known: Holdings, told: Holdings, held: Holdings) -> Change:
+    """Return what to tell. A camera that another replica owned meanwhile, by its epoch, is both lost and gained.
+
+    ``known``: what listeners may know of, and have to leave. ``told``: the part that all of them have taken over.
+    """
     return Change(
         {name for name, epoch in known.cameras.items() if held.cameras.get(name) != epoch},
-        {name for name, epoch in held.cameras.items() if known.cameras.get(name) != epoch},
+        {name for name, epoch in held.cameras.items() if told.cameras.get(name) != epoch},
         known.leads_since is not None and known.leads_since != held.leads_since,
-        held.leads_since is not None and known.leads_since != held.leads_since,
+        held.leads_since is not None and told.leads_since != held.leads_since,
         known.admission != held.admission,
     )
 
 
-class Announcer:
+class ListenerCaller:
     """The only caller of the listeners, one after the other. Losses come before gains, and in the reverse order."""
 
     def __init__(self, standing: Standing, on_told: Callable[[], object], on_dropped: Callable[[], object]) -> None:
@@ -99,16 +106,19 @@ class Announcer:
 
     def _run(self) -> None:
         while (held := self._wait_for_change()) is not None:
-            self._busy_since = boot_time()
-            self._tell(held, find_change(self._known, held))
-            self._busy_since = None
+            # From the first try on: a replica whose parts fail for long does not renew its lease, and others take over.
+            self._busy_since = self._busy_since or boot_time()
+            if self._tell(held):
+                self._busy_since = None
+            elif not self._wait_to_retry():
+                return
 
     def _wait_for_change(self) -> Holdings | None:
         """Return what the replica holds, as soon as the listeners know something else. Return None at the end."""
         with self._standing.changed:
             while True:
                 held = self._standing.holdings()
-                if find_change(self._known, held):
+                if find_change(self._known, self._told, held):
                     return held
                 # Not by another look at the clock alone: the end may have come since the first one.
                 if held.admission is None and self._standing.note_dropped():
@@ -117,20 +127,30 @@ class Announcer:
                     return None
                 self._standing.changed.wait(min(self._standing.next_end_s(), LONGEST_WAIT_S))
 
-    def _tell(self, held: Holdings, change: Change) -> None:
-        self._told = _keep_held(self._told, held)
-        if change.ends_leadership:
-            _call([partial(each, False) for each in reversed(self._on_leader)])
+    def _wait_to_retry(self) -> bool:
+        """Wait until the listeners can be told again. Return False at the end."""
+        with self._standing.changed:
+            return not self._standing.changed.wait_for(lambda: self._is_stopping, RETRY_S)
+
+    def _tell(self, held: Holdings) -> bool:
+        """Tell the listeners what has changed. Return whether all followed it: otherwise they are told again."""
+        change = find_change(self._known, self._told, held)
+        self._told = told = _keep_held(self._told, held)
+        has_left = not change.ends_leadership or _call([partial(each, False) for each in reversed(self._on_leader)])
         if change.lost:
-            _call([partial(each, set(), change.lost) for each in reversed(self._on_cameras)])
+            has_left &= _call([partial(each, set(), change.lost) for each in reversed(self._on_cameras)])
+        if not has_left:
+            return False
         # From here on the replica is known to hold what it gains: a loss in the meantime is told next.
         self._known = held
         self._on_told()
-        if change.gained:
-            _call([partial(each, change.gained, set()) for each in self._on_cameras])
-        if change.begins_leadership:
-            _call([partial(each, True) for each in self._on_leader])
+        if change.gained and not _call([partial(each, change.gained, set()) for each in self._on_cameras]):
+            return False
+        self._told = replace(held, leads_since=told.leads_since)
+        if change.begins_leadership and not _call([partial(each, True) for each in self._on_leader]):
+            return False
         self._told = held
+        return True
 
 
 def _keep_held(told: Holdings, held: Holdings) -> Holdings:
@@ -142,10 +162,17 @@ def _keep_held(told: Holdings, held: Holdings) -> Holdings:
     )
 
 
-def _call(calls: Iterable[Callable[[], object]]) -> None:
+def _call(calls: Iterable[Callable[[], object]]) -> bool:
+    """Call all of these, and return whether all of them succeeded."""
+    failed = 0
     for call in calls:
         try:
             call()
+        except Busy as error:
+            failed += 1
+            log.warning("a part of the gateway follows a change of the cluster later: %s", error)
         # Even a bug in the gateway must not end this thread.
         except Exception:
-            log.exception("a part of the gateway did not follow a change of the cluster")
+            failed += 1
+            log.exception("a part of the gateway did not follow a change of the cluster, and is told again")
+    return not failed
