@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gateway import __version__
+from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.clearing import Clearing, FindCleared
 from gateway.cluster.confirmation import Confirmation
 from gateway.cluster.follower import Follow, Follower
-from gateway.cluster.lease_keeper import LISTENER_LEASES, CameraRoom, LeaseKeeper
+from gateway.cluster.lease_keeper import CameraRoom, LeaseKeeper
 from gateway.cluster.listener_caller import ListenerCaller, OnCameras, OnLeader
 from gateway.cluster.news_listener import NewsListener
 from gateway.cluster.standing import Holdings, Standing
 from gateway.errors import Busy
 from gateway.model.cluster import ClusterHealth, ClusterView
 from gateway.store.protocols.coordination import Coordination, Member
+
+HAND_OVER_S = 10.0
+"""Longest time in which a replica that stops hands over what it holds. Afterwards it is free without that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,6 @@ class Membership:
         member = Member(
             replica, secrets.token_hex(8), settings.lease_s, settings.names_s, __version__, settings.address
         )
-        self._lease_s = settings.lease_s
         self._standing = Standing(replica, settings.lease_s, settings.names_s)
         self._listeners = ListenerCaller(self._standing, lambda: self._lease.wake(), lambda: self._follower.wake())
         coordination = open_coordination()
@@ -83,6 +86,7 @@ class Membership:
             on_cluster=self._lease.wake,
         )
         self._handing_over = threading.Lock()
+        self._hand_over_until: float | None = None
 
     def listen(self, *, on_leader: OnLeader | None = None, on_cameras: OnCameras | None = None) -> None:
         """Add listeners, before the start. They are called by one thread, one after the other.
@@ -103,8 +107,11 @@ class Membership:
         """Give the cameras and the leadership to others, and keep the lease: answers in flight need it."""
         with self._handing_over:
             self._standing.give_up_everything()
+            # Once for ``hand_over`` and ``stop``: a part that hangs must not hold up the stop twice.
+            if self._hand_over_until is None:
+                self._hand_over_until = boot_time() + HAND_OVER_S
             # Ends when the listeners were told.
-            self._listeners.stop(LISTENER_LEASES * self._lease_s)
+            self._listeners.stop(max(0.0, self._hand_over_until - boot_time()))
             self._lease.wake()
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -74,6 +75,22 @@ def test_replica_stops_although_a_part_always_fails(patient_cluster: Cluster) ->
     wait_for(lambda: replica.known_cameras() == set(CAMERAS))
     replica.failures = 1_000_000
     patient_cluster.stop("a")
+    (other,) = patient_cluster.start("b")
+    wait_for(lambda: other.known_cameras() == set(CAMERAS))
+
+
+def test_part_that_hangs_does_not_hold_up_a_stop_for_long(
+    patient_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cluster.membership.HAND_OVER_S", 0.5)
+    (replica,) = patient_cluster.start("a")
+    replica.membership.add_cameras(CAMERAS)
+    wait_for(lambda: replica.known_cameras() == set(CAMERAS))
+    replica.may_lose.clear()
+    stops = threading.Thread(target=replica.membership.stop)
+    stops.start()
+    wait_for(lambda: not stops.is_alive())
+    # What it held is free.
     (other,) = patient_cluster.start("b")
     wait_for(lambda: other.known_cameras() == set(CAMERAS))
 
