@@ -106,7 +106,7 @@ class Confirmation:
             else:
                 if not uncleared:
                     return
-                _raise_after(end, f"{_REMOVED} ({_shorten(uncleared)}): check that the broker runs, and try again")
+                _raise_after(end, f"{_REMOVED} ({_shorten(uncleared)}): {_ADVICE}")
             self._wait_for_arrival(arrivals)
 
     def _ask(self, question: Callable[[], T]) -> T:
@@ -124,6 +124,8 @@ class Confirmation:
 
 
 _REMOVED = "the person is removed, but retained messages at the broker may still name the person"
+
+_ADVICE = "check that the broker runs and takes all messages of the gateway (facegate doctor), and try again"
 
 
 def _raise_after(end: float, message: str) -> None:
