@@ -140,12 +140,18 @@ def test_pieces_of_a_new_camera_reach_its_owner_when_they_are_repeated(replicas:
     assert replicas.owner("pieces").answered == ["7"]
 
 
+def wait_until_noted(leader: Replica) -> None:
+    """Wait until the leader has noted that it takes commands. Without the note the next one refuses those that wait."""
+    wait_for(lambda: leader.notes.read_commands_waited_s() is not None)
+
+
 def test_commands_wait_for_the_next_leader(replicas: Replicas, broker: Broker, device: Client) -> None:
     replicas.start("ada", "ben", "cy")
     first = replicas.leader
     wait_for(lambda: retained(broker).get("facegate/bridge/state") == {"state": "online"})
     watcher = Client(broker.port).subscribe("facegate/bridge/state", f"facegate/bridge/replica/{first.id}")
     drain(watcher)
+    wait_until_noted(first)
     first.die()
     device.publish("facegate/bridge/request/health", b"{}")
     assert responses(device, 1) == ["health"]
@@ -168,6 +174,7 @@ def test_command_in_work_at_a_leader_that_dies_is_carried_out_by_the_next(replic
     first.may_answer.clear()
     device.publish("facegate/bridge/request/health", b"{}")
     wait_for(lambda: first.answered == ["health"])
+    wait_until_noted(first)
     first.die()
     assert responses(device, 1) == ["health"]
     assert replicas.leader.answered == ["health"]
