@@ -166,6 +166,7 @@ class ReplicaParts:
             self._silent.stop()
         self.membership.stop()
         self._writer.stop()
+        self._places.close()
         self._store.close()
 
     def _can_follow_cameras(self) -> bool:

@@ -27,7 +27,7 @@ class BoardReader:
     """The announcements that only the leader makes: people, the switch for all cameras, and cameras by name.
 
     ``people``: returns everybody who is enrolled, by slug. ``all_enabled``: returns the switch for all cameras. It may
-    be started again after a stop.
+    be started again after a stop, until ``close``.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class BoardReader:
         self._announced: dict[str, PersonPresence] = {}
         self._cameras: set[str] = set()
         self._enabled: bool | None = None
+        self._is_leading = self._has_thread = False
         failure = "the places of people cannot be announced"
         self._thread = PeriodicThread("live board reader", READ_INTERVAL_S, self._read, failure)
 
@@ -53,10 +54,20 @@ class BoardReader:
         """Announce everything, and then each change. If the store is away, everything is announced later."""
         with self._lock:
             self._announced, self._cameras, self._enabled = {}, set(), None
+            self._is_leading = True
         self._read()
-        self._thread.start()
+        if not self._has_thread:
+            self._has_thread = True
+            self._thread.start()
 
     def stop(self) -> None:
+        """Announce nothing any more. This does not wait for the store: cameras that are lost wait for it."""
+        with self._lock:
+            self._is_leading = False
+
+    def close(self) -> None:
+        """End the thread, after the look at the board in which it is."""
+        self.stop()
         self._thread.stop()
 
     def follow_people(self) -> None:
@@ -96,8 +107,14 @@ class BoardReader:
             each.announce_person(place)
 
     def _read(self) -> None:
+        if not self._is_leading:
+            return
         try:
-            self.announce()
+            board = self._board.read()
+            with self._lock:
+                # Meanwhile another replica may lead.
+                if self._is_leading:
+                    self._announce(board)
         except GatewayError as error:
             log.warning("the board of the live cameras cannot be read now: %s", error)
 

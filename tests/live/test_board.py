@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.live.board_reader import BoardReader
 from gateway.live.board_writer import BoardWriter
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence, Presence, PresentPerson
+from gateway.store.protocols.live_board import Board
 from tests.live.boards import MemoryBoard
 from tests.live.harness import RecordedAnnouncer
 from tests.support import wait_for
@@ -131,6 +133,38 @@ def test_new_leader_announces_everything_again(board: MemoryBoard) -> None:
         leader.reader.start()
         leader.reader.stop()
         assert [kind for kind, _ in leader.announcer.all] == ["person", "camera", "switch"]
+    leader.reader.close()
+
+
+class SlowBoard(MemoryBoard):
+    """A board whose reader waits while ``may_read`` is not set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_read, self.is_reading = threading.Event(), threading.Event()
+
+    def read(self) -> Board:
+        self.is_reading.set()
+        self.may_read.wait()
+        return super().read()
+
+
+def test_reader_that_waits_for_the_store_stops_immediately_and_announces_nothing() -> None:
+    board = SlowBoard()
+    leader = Leader(board, ADA)
+    board.may_read.set()
+    leader.reader.start()
+    leader.announcer.all.clear()
+    board.may_read.clear()
+    board.is_reading.clear()
+    try:
+        wait_for(board.is_reading.is_set)
+        Replica(board).show("porch", ADA)
+        leader.reader.stop()
+    finally:
+        board.may_read.set()
+        leader.reader.close()
+    assert leader.announcer.all == []
 
 
 def test_threads_carry_a_change_to_the_leader(board: MemoryBoard) -> None:
@@ -144,4 +178,4 @@ def test_threads_carry_a_change_to_the_leader(board: MemoryBoard) -> None:
         wait_for(lambda: ("switch", False) in leader.announcer.all)
     finally:
         writer.stop()
-        leader.reader.stop()
+        leader.reader.close()
