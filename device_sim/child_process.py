@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from device_sim.errors import ChildEnded
+from device_sim.parent_guard import end_with_this_process
 
 # Time for a child process to end after SIGTERM, before it is killed.
 TERMINATE_TIMEOUT_S = 10.0
@@ -47,6 +48,7 @@ class ChildProcess:
                 cwd=self._folder,
                 start_new_session=True,
             )
+        end_with_this_process(self._process.pid)
         return self
 
     def __exit__(

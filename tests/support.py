@@ -26,6 +26,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
+from device_sim.parent_guard import end_with_this_process
 from gateway.vision.engines.conversion import converted_models_folder
 from gateway.workers.conversion import ensure_converted
 
@@ -148,6 +149,7 @@ class Broker:
             command = [MOSQUITTO, "-c", str(config), *([] if self._extra else ["-p", str(self.port)])]
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
+        end_with_this_process(self._process.pid)
         wait_for(lambda: accepts(self.port))
 
     def stop(self, number: int = signal.SIGTERM) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from device_sim.parent_guard import end_with_this_process
+
 STOP_TIMEOUT_S = 15.0
 PROC = Path("/proc")
 
@@ -63,6 +65,7 @@ class Process:
                 cwd=self._folder,
                 start_new_session=True,
             )
+        end_with_this_process(self._process.pid)
         if self._cores:
             os.sched_setaffinity(self._process.pid, self._cores)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from device_sim.parent_guard import end_with_this_process
 from tests.support import WAIT_S, Broker, Client, free_port, prepare_data_folder
 
 
@@ -30,7 +31,9 @@ def start_gateway(folder: Path, broker: Broker, **settings: Any) -> subprocess.P
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FACEGATE_")}
     command = [sys.executable, "-m", "gateway", "run", "--config", str(config)]
     with (folder / "gateway.log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    end_with_this_process(process.pid)
+    return process
 
 
 @contextmanager
