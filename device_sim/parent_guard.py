@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -39,7 +40,7 @@ def end_with_this_process(pid: int, number: signal.Signals = signal.SIGTERM, fol
 def _start_watcher() -> subprocess.Popen[bytes]:
     # It reads the end of its input when this process has ended. It has its own session, so that what kills this one
     # does not kill it too.
-    return subprocess.Popen(
+    watcher = subprocess.Popen(
         [sys.executable, "-IS", WATCHER],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -47,3 +48,12 @@ def _start_watcher() -> subprocess.Popen[bytes]:
         cwd="/",
         start_new_session=True,
     )
+    atexit.register(_end, watcher, os.getpid())
+    return watcher
+
+
+def _end(watcher: subprocess.Popen[bytes], owner: int) -> None:
+    """Let the watcher end, with all processes that still run."""
+    # A fork has the functions of its parent too.
+    if os.getpid() == owner:
+        watcher.communicate()

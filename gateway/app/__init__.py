@@ -109,7 +109,8 @@ class Gateway:
             seen_cameras,
             lambda: self.mqtt.repeat_announcements(),
         )
-        self.events = Events(settings, self.people, self.health, self.metrics, place.may_name_people)
+        stream_parts = settings, self.people, self.health, self.metrics
+        self.events = Events(*stream_parts, place.may_name_people, place.news, switches.is_on)
         name_news = NameNews()
         announcers = place.announcers(self.announcements.announcer, self.homeassistant.announcers)
         announcers += [name_news, self.events.announcer]

@@ -23,6 +23,7 @@ from gateway.model.cluster import ClusterHealth
 from gateway.mqtt.cluster.member import ClusterMember
 from gateway.people.cluster_store import open_cluster_store
 from gateway.people.services import PeopleServices
+from gateway.rest.events.shared_events import SharedNews
 from gateway.rest.held_answers import hold_until_sent
 from gateway.service.live_notes import StoredCameras
 from gateway.service.named_answers import NamedAnswers
@@ -56,6 +57,7 @@ class ReplicaParts:
         self.member = ClusterMember(self.membership, self._store.notes)
         self._writer = BoardWriter(self._store.board, self.membership.forget_camera)
         self._silent: SilentCameras | None = None
+        self.news = SharedNews(self._store.events, self._store.board, self.owned.owns)
 
     def confirm(self, removed: bool) -> None:
         """Wait until all replicas follow the people as they are in the store now. Raise Busy.

@@ -13,6 +13,7 @@ from gateway.people.postgres_extra import extra_postgres
 from gateway.store.protocols.broker_notes import BrokerNotes
 from gateway.store.protocols.coordination import Coordination
 from gateway.store.protocols.live_board import LiveBoard
+from gateway.store.protocols.live_events import LiveEvents
 
 READ_LEASE_S = 30.0
 """A time within which a command may wait for the database, as for a lease of this length."""
@@ -25,6 +26,7 @@ class ClusterStore:
     open_coordination: Callable[[], Coordination]
     notes: BrokerNotes
     board: LiveBoard
+    events: LiveEvents
     close: Callable[[], None]
 
 
@@ -60,13 +62,16 @@ def open_cluster_store(settings: Settings) -> ClusterStore:
         from gateway.store.postgres.coordination import PostgresCoordination
         from gateway.store.postgres.database import PostgresDatabase
         from gateway.store.postgres.live_board import PostgresLiveBoard
+        from gateway.store.postgres.live_events import PostgresLiveEvents
 
-    notes, database = PostgresBrokerNotes(url), PostgresDatabase(url, most_connections=MAX_BOARD_CONNECTIONS)
+    notes, events = PostgresBrokerNotes(url), PostgresLiveEvents(url)
+    database = PostgresDatabase(url, most_connections=MAX_BOARD_CONNECTIONS)
 
     def close() -> None:
         notes.close()
+        events.close()
         database.close()
 
     return ClusterStore(
-        lambda: PostgresCoordination(url, settings.cluster.lease_s), notes, PostgresLiveBoard(database), close
+        lambda: PostgresCoordination(url, settings.cluster.lease_s), notes, PostgresLiveBoard(database), events, close
     )

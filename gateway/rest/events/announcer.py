@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 
@@ -20,15 +21,31 @@ from gateway.model.sightings import CameraState, PersonPresence, Presence, Sight
 from gateway.rest.events.hub import EventHub
 
 
+def add_sighting(hub: EventHub, event: SightingEvent, mark: int | None = None) -> None:
+    """Add an event of a sighting to the stream. ``mark``: its number in the cluster."""
+    hub.add("sighting", partial(write_event, event), event.sighting.camera, people_of(event), mark)
+
+
+def people_of(event: SightingEvent) -> list[str]:
+    """Return the ids of the people whom an event names."""
+    sighting = event.sighting
+    people = [each.slug for each in (sighting.person, event.previous) if each is not None]
+    return people + [each.person.slug for each in sighting.candidates]
+
+
 class StreamAnnouncer:
     """The part that adds news about live cameras to the stream. Implements Announcer.
 
-    ``unchanged``: the frames of unchanged scenes that get a result.
+    ``unchanged``: the frames of unchanged scenes that get a result. ``share``: gets the sightings in a cluster, from
+    where they come back with those of other replicas.
     """
 
-    def __init__(self, hub: EventHub, unchanged: UnchangedAnswers) -> None:
+    def __init__(
+        self, hub: EventHub, unchanged: UnchangedAnswers, share: Callable[[SightingEvent], None] | None = None
+    ) -> None:
         self._hub = hub
         self._unchanged = unchanged
+        self._announce_sighting = share or partial(add_sighting, hub)
 
     def announce_result(self, request: Request, reply: Future[Reply]) -> None:
         """Announce the result of a live frame, while anybody listens."""
@@ -46,10 +63,7 @@ class StreamAnnouncer:
         """Do nothing: the stream has no pictures."""
 
     def announce_event(self, event: SightingEvent) -> None:
-        sighting = event.sighting
-        people = [each.slug for each in (sighting.person, event.previous) if each is not None]
-        people += [each.person.slug for each in sighting.candidates]
-        self._hub.add("sighting", partial(write_event, event), sighting.camera, people)
+        self._announce_sighting(event)
 
     def announce_presence(self, presence: Presence) -> None:
         people = [each.person.slug for each in presence.people]

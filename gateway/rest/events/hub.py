@@ -10,12 +10,12 @@ import re
 import secrets
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterator
+from dataclasses import dataclass
 
-from gateway.contract.base import WireModel, dump
+from gateway.contract.base import WireModel
 from gateway.contract.events import EventKind
-from gateway.contract.names import use_names
+from gateway.rest.events.entry import Entry, FindName, always
 
 MAX_LOGGED = 1000
 """Sightings and forgotten cameras for clients that were away. The oldest ones are dropped."""
@@ -26,43 +26,7 @@ MAX_STATES = 10_000
 WATCHED_KINDS: frozenset[EventKind] = frozenset({"result", "people", "unknowns", "health"})
 """The kinds of states that are added only while a client listens. Without one they would cost time for nobody."""
 
-_ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
-
-
-def _always() -> bool:
-    return True
-
-
-FindName = Callable[[str], str | None]
-"""Returns the present name of a person, by the id, or None if nobody with this id is enrolled."""
-
-
-@dataclass(eq=False, slots=True)
-class Entry:
-    """An event. ``people``: the ids of the people that it names. ``is_valid``: whether a client may still get it."""
-
-    number: int
-    kind: EventKind
-    camera: str | None
-    people: frozenset[str]
-    _write: Callable[[], WireModel]
-    _find_name: FindName
-    is_valid: Callable[[], bool] = _always
-    _names: Mapping[str, str] = field(default_factory=dict)
-    _data: bytes | None = field(default=None)
-
-    def data(self) -> bytes | None:
-        """Return the document with the present names. Return None if it names a person who is not enrolled any more,
-        or is not valid any more.
-
-        It is written when the first client reads it, and again after a person got another name.
-        """
-        names = {slug: name for slug in self.people if (name := self._find_name(slug)) is not None}
-        if len(names) < len(self.people) or not self.is_valid():
-            return None
-        if self._data is None or names != self._names:
-            self._names, self._data = names, dump(use_names(self._write().document(), names))
-        return self._data
+_ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})(?:-([0-9]{1,18}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +44,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The events after a position, in their order. ``position``: the one after them. ``lost``: some are gone."""
+    """The events after a position, in their order. ``position``: the one after them. ``lost``: some are gone.
+
+    ``mark``: of the last event up to that position, as in Entry.
+    """
 
     entries: tuple[Entry, ...]
     position: int
     lost: bool = False
+    mark: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LastRead:
+    """The events that a client has got. ``position``: None if another replica gave them. ``mark``: as in Entry."""
+
+    position: int | None
+    mark: int
 
 
 class EventHub:
@@ -105,6 +81,7 @@ class EventHub:
         self._states: OrderedDict[Hashable, Entry] = OrderedDict()
         self._log: deque[Entry] = deque()
         self._dropped = 0
+        self._mark = self._dropped_mark = 0
 
     def call_on_news(self, callback: Callable[[], None]) -> None:
         """Call a function after each event that is added. Any thread may call it."""
@@ -116,7 +93,7 @@ class EventHub:
         write: Callable[[], WireModel],
         camera: str | None = None,
         people: Collection[str] = (),
-        is_valid: Callable[[], bool] = _always,
+        is_valid: Callable[[], bool] = always,
     ) -> None:
         """Add the newest version of a state, which replaces the one before.
 
@@ -131,14 +108,33 @@ class EventHub:
         self._on_news()
 
     def add(
-        self, kind: EventKind, write: Callable[[], WireModel], camera: str | None, people: Collection[str] = ()
+        self,
+        kind: EventKind,
+        write: Callable[[], WireModel],
+        camera: str | None,
+        people: Collection[str] = (),
+        mark: int | None = None,
     ) -> None:
-        """Add an event that no later one replaces."""
+        """Add an event that no later one replaces. ``mark``: its number in the cluster, if all replicas have it."""
         with self._lock:
-            self._log.append(self._entry(kind, write, camera, people))
+            self._mark = self._mark if mark is None else mark
+            self._log.append(self._entry(kind, write, camera, people, is_shared=mark is not None))
             if len(self._log) > MAX_LOGGED:
-                self._dropped = self._log.popleft().number
+                dropped = self._log.popleft()
+                self._dropped, self._dropped_mark = dropped.number, max(dropped.mark, self._dropped_mark)
         self._on_news()
+
+    def drop_before(self, mark: int) -> None:
+        """Note that events of the cluster before this number may be gone."""
+        with self._lock:
+            self._dropped_mark = max(mark - 1, self._dropped_mark)
+
+    def keep_cameras(self, is_kept: Callable[[str], bool]) -> None:
+        """Drop the states of all other cameras."""
+        with self._lock:
+            gone = [each.camera for each in self._states.values() if each.camera is not None]
+        for camera in {each for each in gone if not is_kept(each)}:
+            self.forget_camera(camera)
 
     def set_listening(self, listening: bool) -> None:
         """Set whether any client listens. Without one, states that nobody adds any more are dropped."""
@@ -172,27 +168,37 @@ class EventHub:
     def states(self) -> News:
         """Return the states of now, for a client that knows nothing yet."""
         with self._lock:
-            return News(tuple(self._states.values()), self._number)
+            return News(tuple(self._states.values()), self._number, mark=self._mark)
+
+    def states_and_news(self, mark: int) -> News:
+        """Return the states of now, and the events of the cluster after a mark, for a client of another replica."""
+        with self._lock:
+            missed = [each for each in self._log if each.is_shared and each.mark > mark]
+            entries = sorted([*self._states.values(), *missed], key=lambda each: each.number)
+            return News(tuple(entries), self._number, mark < self._dropped_mark, max(self._mark, mark))
 
     def news(self, position: int) -> News:
         """Return the events after a position."""
         with self._lock:
             found = [*_after(position, self._states.values()), *_after(position, self._log)]
             lost = position < self._dropped
-            return News(tuple(sorted(found, key=lambda each: each.number)), self._number, lost)
+            return News(tuple(sorted(found, key=lambda each: each.number)), self._number, lost, self._mark)
 
-    def write_id(self, position: int) -> str:
+    def write_id(self, position: int, mark: int = 0) -> str:
         """Return the id of a position, for the client."""
-        return f"{self.run}-{position}"
+        return f"{self.run}-{position}{f'-{mark}' if mark else ''}"
 
-    def read_id(self, text: str) -> int | None:
-        """Return the position of an id, or None if it is none of this run."""
+    def read_id(self, text: str) -> LastRead | None:
+        """Return the events that a client with this id has got, or None if it means nothing here."""
         found = _ID.fullmatch(text)
-        if found is None or found[1] != self.run:
+        if found is None:
             return None
-        position = int(found[2])
+        position, mark = int(found[2]), int(found[3] or 0)
         with self._lock:
-            return position if position <= self._number else None
+            if found[1] == self.run:
+                return LastRead(position, mark) if position <= self._number else None
+            # Of another replica, or of an earlier run of this one.
+            return LastRead(None, mark) if mark and self._mark else None
 
     def _drop(self, is_dropped: Callable[[Entry], bool]) -> None:
         self._states = OrderedDict((key, each) for key, each in self._states.items() if not is_dropped(each))
@@ -204,10 +210,13 @@ class EventHub:
         write: Callable[[], WireModel],
         camera: str | None,
         people: Collection[str],
-        is_valid: Callable[[], bool] = _always,
+        is_valid: Callable[[], bool] = always,
+        *,
+        is_shared: bool = False,
     ) -> Entry:
         self._number += 1
-        return Entry(self._number, kind, camera, frozenset(people), write, self._find_name, is_valid)
+        named = frozenset(people)
+        return Entry(self._number, kind, camera, named, write, self._find_name, is_valid, self._mark, is_shared)
 
 
 def _after(position: int, entries: Collection[Entry]) -> Iterator[Entry]:

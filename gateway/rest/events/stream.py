@@ -9,7 +9,8 @@ from typing import Protocol
 
 from gateway.contract.base import dump
 from gateway.contract.events import ResetDocument, ResetReason
-from gateway.rest.events.hub import Choice, Entry, EventHub, News
+from gateway.rest.events.entry import Entry
+from gateway.rest.events.hub import Choice, EventHub, News
 
 HEARTBEAT_S = 15.0
 """The longest time without a byte. Many proxies end a connection after 60 s without one."""
@@ -57,6 +58,8 @@ class EventStream:
         self._choice = choice
         self._last_id = last_id
         self._position = 0
+        # The client got the events of the cluster up to this number from another replica.
+        self._mark = 0
         self._news = asyncio.Event()
         self._end_reason = ""
 
@@ -103,11 +106,13 @@ class EventStream:
 
     def _begin(self) -> Iterator[bytes]:
         """Give the text up to now: the events since the last id, or a reset with all states."""
-        position = self._hub.read_id(self._last_id)
-        if position is None:
+        last = self._hub.read_id(self._last_id)
+        if last is None:
             yield from self._reset("unknown_id" if self._last_id else "new")
+        elif last.position is None:
+            yield from self._take_over(last.mark)
         else:
-            self._position = position
+            self._position = last.position
             yield from self._continue()
 
     def _continue(self) -> Iterator[bytes]:
@@ -117,25 +122,39 @@ class EventStream:
             yield from self._reset("lost")
             return
         self._position = news.position
-        yield from _join([self._write(data, each, each.number) for each, data in self._chosen(news)])
+        yield from _join(
+            [_message(each.kind, data, self._hub.write_id(each.number, each.mark)) for each, data in self._chosen(news)]
+        )
+
+    def _take_over(self, mark: int) -> Iterator[bytes]:
+        """Give the text of all states, and of the events of the cluster that another replica has not given."""
+        news = self._hub.states_and_news(mark)
+        if news.lost:
+            yield from self._reset("lost")
+            return
+        self._mark = mark
+        yield from _join(self._write_all(news))
 
     def _reset(self, reason: ResetReason) -> Iterator[bytes]:
         """Give a reset and the text of all states."""
-        news = self._hub.states()
+        states = self._write_all(self._hub.states())
+        yield from _join([_message("reset", dump(ResetDocument(reason=reason))), *states])
+
+    def _write_all(self, news: News) -> list[bytes]:
+        """Return the messages of a client that has no position here, and note its position after them."""
         self._position = news.position
         entries = self._chosen(news)
         # Only the last one has an id, or else a client that loses its connection in between would never get the others.
-        ids = [*[None] * (len(entries) - 1), news.position][: len(entries)]
-        states = [self._write(data, each, number) for (each, data), number in zip(entries, ids, strict=True)]
-        yield from _join([_message("reset", dump(ResetDocument(reason=reason))), *states])
+        last = self._hub.write_id(news.position, news.mark)
+        ids = [*[None] * (len(entries) - 1), last][: len(entries)]
+        return [_message(each.kind, data, event_id) for (each, data), event_id in zip(entries, ids, strict=True)]
 
     def _chosen(self, news: News) -> list[tuple[Entry, bytes]]:
         """Return the events that the client wants, with their documents."""
-        chosen = [(each, each.data()) for each in news.entries if self._choice.includes(each)]
+        # This replica may read an event from the store later than the one that the client has left.
+        new = [each for each in news.entries if not (each.is_shared and each.mark <= self._mark)]
+        chosen = [(each, each.data()) for each in new if self._choice.includes(each)]
         return [(each, data) for each, data in chosen if data is not None]
-
-    def _write(self, data: bytes, entry: Entry, position: int | None) -> bytes:
-        return _message(entry.kind, data, None if position is None else self._hub.write_id(position))
 
 
 def _message(kind: str, data: bytes, event_id: str | None = None) -> bytes:

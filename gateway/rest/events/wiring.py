@@ -16,6 +16,7 @@ from gateway.people.unknown_groups import UnknownGroups
 from gateway.rest.events.announcer import StreamAnnouncer
 from gateway.rest.events.feed import StateFeed
 from gateway.rest.events.hub import EventHub
+from gateway.rest.events.shared_events import SharedEvents, SharedNews
 from gateway.rest.events.streams import EventStreams
 
 MAX_REVISION = 0xFFFF_FFFF
@@ -25,6 +26,7 @@ class Events:
     """The event stream. ``announcer``: gets the news about live cameras. ``streams``: for the HTTP server.
 
     ``may_name_people``: returns False while a replica has no lease. Then events that name people reach no client.
+    ``news``: of the replicas of a cluster. ``is_on``: returns whether a camera is switched on.
     """
 
     def __init__(
@@ -34,12 +36,19 @@ class Events:
         health: Callable[[], Health],
         metrics: Metrics,
         may_name_people: Callable[[], bool],
+        news: SharedNews | None,
+        is_on: Callable[[str], bool],
     ) -> None:
         def find_name(slug: str) -> str | None:
             return people.gallery.find_name(slug) if may_name_people() else None
 
         live, hub = settings.live, EventHub(find_name)
-        self.announcer = StreamAnnouncer(hub, UnchangedAnswers(live.unchanged_answer_s, live.most_cameras))
+        self._shared = None
+        if news is not None:
+            is_known = lambda slug: people.gallery.find_name(slug) is not None  # noqa: E731
+            self._shared = SharedEvents(hub, news, is_on, is_known, may_name_people)
+        unchanged = UnchangedAnswers(live.unchanged_answer_s, live.most_cameras)
+        self.announcer = StreamAnnouncer(hub, unchanged, None if self._shared is None else self._shared.announce)
         self.streams = EventStreams(hub, settings.rest.event_streams, metrics)
         self._feed = StateFeed(
             hub,
@@ -54,11 +63,15 @@ class Events:
 
     def start(self) -> None:
         self._feed.start()
+        if self._shared is not None:
+            self._shared.start()
 
     def stop(self) -> None:
         """End all streams."""
         self.streams.stop()
         self._feed.stop()
+        if self._shared is not None:
+            self._shared.stop()
 
 
 def _people(gallery: Gallery) -> PeopleEventDocument:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection
 
-import psycopg
-
-from gateway.store.postgres.address import parse_address
-from gateway.store.postgres.connections import BoundedConnection, TimeLimits, connect
-from gateway.store.postgres.failures import Failures
-
-# A thread that publishes waits for these statements.
-LIMITS = TimeLimits(connect=2, lock=1, statement=1.5, idle=1.5, answer=2, network=2)
+from gateway.store.postgres.single_connection import SingleConnection
 
 _ADD = """
 INSERT INTO retained_topics (topic, owner) SELECT unnest($1::text[]), $2
@@ -36,48 +27,27 @@ class PostgresBrokerNotes:
 
     def __init__(self, url: str) -> None:
         """``url``: the address of the database. Raise StartError if it is no address. The database may be away."""
-        self._address = parse_address(url)
-        self._failures = Failures(self._address)
-        self._lock = threading.Lock()
-        self._connection: BoundedConnection | None = None
+        self._connection = SingleConnection(url)
 
     def read_topics(self, owner: str) -> Collection[str]:
-        return [topic for (topic,) in self._run("SELECT topic FROM retained_topics WHERE owner = $1", owner)]
+        return [topic for (topic,) in self._connection.run("SELECT topic FROM retained_topics WHERE owner = $1", owner)]
 
     def add_topics(self, owner: str, topics: Collection[str]) -> None:
-        self._run(_ADD, sorted(topics), owner)
+        self._connection.run(_ADD, sorted(topics), owner)
 
     def remove_topics(self, owner: str, topics: Collection[str]) -> None:
-        self._run(_REMOVE, owner, sorted(topics))
+        self._connection.run(_REMOVE, owner, sorted(topics))
 
     def note_commands_taken(self) -> None:
-        self._run(_NOTE_COMMANDS)
+        self._connection.run(_NOTE_COMMANDS)
 
     def read_commands_waited_s(self) -> float | None:
-        found = self._run(_READ_COMMANDS)
+        found = self._connection.run(_READ_COMMANDS)
         return float(found[0][0]) if found else None
 
     def read_secret(self) -> bytes:
-        ((secret,),) = self._run("SELECT value FROM meta WHERE key = 'secret'")
+        ((secret,),) = self._connection.run("SELECT value FROM meta WHERE key = 'secret'")
         return bytes.fromhex(secret)
 
     def close(self) -> None:
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _run(self, statement: str, *values: object) -> Sequence[tuple[Any, ...]]:
-        with self._lock, self._failures.translate():
-            try:
-                if self._connection is None:
-                    self._connection = connect(self._address, LIMITS)
-                cursor = self._connection.execute(statement, values)
-                return cursor.fetchall() if cursor.description else ()
-            except psycopg.Error:
-                # An answer that comes late must not be taken for that of the next statement.
-                self._close()
-                raise
+        self._connection.close()

@@ -256,6 +256,42 @@ CREATE TABLE live_people (
 );
 CREATE INDEX live_people_by_person ON live_people (person);
 
+-- The last events of these cameras, for the event stream of each replica. An event goes with each of its people.
+CREATE TABLE live_events (
+    number BIGINT PRIMARY KEY,              -- microseconds since 1970, or a little more
+    document TEXT COLLATE "C" NOT NULL
+);
+CREATE TABLE live_event_people (
+    event BIGINT NOT NULL REFERENCES live_events ON DELETE CASCADE,
+    place BIGINT NOT NULL,
+    person BIGINT NOT NULL REFERENCES people ON DELETE CASCADE,
+    PRIMARY KEY (event, place)
+);
+CREATE INDEX live_event_people_by_person ON live_event_people (person);
+CREATE FUNCTION delete_event_of_person() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM live_events WHERE number = OLD.event;
+        RETURN NULL;
+    END $$;
+CREATE TRIGGER events_go_with_people AFTER DELETE ON live_event_people
+    FOR EACH ROW EXECUTE FUNCTION delete_event_of_person();
+CREATE FUNCTION add_live_event(content TEXT, slugs TEXT[]) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+        new_number BIGINT;
+    BEGIN
+        -- One event after the other, up to its commit: no event appears later before one that was read.
+        PERFORM pg_advisory_xact_lock(hashtextextended('facegate live events', 0));
+        SELECT greatest(coalesce(max(number), 0) + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT)
+            INTO new_number FROM live_events;
+        INSERT INTO live_events VALUES (new_number, content);
+        -- The lock on a row waits for a removal of the person, which is not committed yet.
+        INSERT INTO live_event_people
+            SELECT new_number, found.place, found.id FROM (
+                SELECT named.place, people.id FROM unnest(slugs) WITH ORDINALITY AS named (slug, place)
+                JOIN people ON people.slug = named.slug FOR KEY SHARE OF people
+            ) AS found;
+    END $$;
+
 -- SQLite has this function.
 CREATE FUNCTION instr(content TEXT, part TEXT) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT strpos(content, part)';

@@ -26,8 +26,8 @@ def people(known: int) -> PeopleEventDocument:
     return PeopleEventDocument(known=known, revision=known)
 
 
-def add_sighting(hub: EventHub, key: str, camera: str = "porch") -> None:
-    hub.add("sighting", partial(write_event, sighting_event(key, camera, ADA)), camera, [ADA.slug])
+def add_sighting(hub: EventHub, key: str, camera: str = "porch", mark: int | None = None) -> None:
+    hub.add("sighting", partial(write_event, sighting_event(key, camera, ADA)), camera, [ADA.slug], mark)
 
 
 def test_only_the_newest_version_of_a_state_is_read() -> None:
@@ -86,7 +86,7 @@ def test_number_of_states_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_id_of_another_run_or_of_the_future_is_unknown() -> None:
     hub = make_hub()
     hub.set_state("people", partial(people, 1))
-    assert hub.read_id(hub.write_id(1)) == 1
+    assert hub.read_id(hub.write_id(1)) == module.LastRead(1, 0)
     for text in (
         make_hub().write_id(1),
         hub.write_id(2),
@@ -98,6 +98,25 @@ def test_id_of_another_run_or_of_the_future_is_unknown() -> None:
         "9" * 99,
     ):
         assert hub.read_id(text) is None
+
+
+def test_client_of_another_replica_gets_the_events_that_it_missed() -> None:
+    here, there = make_hub(), make_hub()
+    for number, mark in enumerate((100, 105, 109)):
+        for hub in (here, there):
+            hub.set_state("people", partial(people, number))
+            add_sighting(hub, f"s{mark}", mark=mark)
+    second = there.news(0).entries[1]
+    last = here.read_id(there.write_id(second.number, second.mark))
+    assert last == module.LastRead(None, 105)
+    news = here.states_and_news(105)
+    assert [(each.kind, each.mark) for each in news.entries] == [("people", 105), ("sighting", 109)]
+    assert (news.lost, news.mark) == (False, 109)
+    # Nobody knows what was in between.
+    here.drop_before(107)
+    assert here.states_and_news(105).lost
+    # Before the first event of the cluster no number means anything.
+    assert make_hub().read_id(there.write_id(second.number, second.mark)) is None
 
 
 def test_nothing_names_a_person_who_was_removed() -> None:
