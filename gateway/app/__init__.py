@@ -39,7 +39,7 @@ from gateway.mqtt.transport.identity import load_identity
 from gateway.people.recogniser_switch import check_recogniser_switch
 from gateway.people.wiring import describe_store, has_store, open_people
 from gateway.rest.events.wiring import Events
-from gateway.rest.wiring import create_rest, needs_token
+from gateway.rest.wiring import Logins, create_rest, needs_token
 from gateway.service.administration import Administration
 from gateway.service.enrolment_vision import WorkerVision
 from gateway.service.gateway_info import describe_gateway
@@ -170,7 +170,8 @@ class Gateway:
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
         submit = place.hold_until_sent(self.service.submit)
-        rest = settings, submit, self.health, self.people.store.tokens, self.metrics, events.record
+        logins = Logins(self.people.store.tokens, place.sessions)
+        rest = settings, submit, self.health, logins, self.metrics, events.record
         self.rest = create_rest(*rest, describe_mqtt, self.events.streams)
         unfollowed = [self.unfollowed] if self.live is None else []
         others: list[HasWarnings] = [self.homeassistant, self.sources, *unfollowed]

@@ -57,6 +57,8 @@ class ReplicaParts:
         self.member = ClusterMember(self.membership, self._store.notes)
         self._writer = BoardWriter(self._store.board, self.membership.forget_camera)
         self._silent: SilentCameras | None = None
+        self.sessions = self._store.sessions
+        self.news = SharedNews(self._store.events, self._store.board, self.owned.owns)
         self.news = SharedNews(self._store.events, self._store.board, self.owned.owns)
 
     def confirm(self, removed: bool) -> None:

@@ -16,7 +16,7 @@ from gateway.service.service import Submit
 class SingleGateway:
     """The same methods as those of ReplicaParts (app/replica.py), for a gateway without replicas."""
 
-    confirm = member = owns = answers = count_replicas = news = None
+    confirm = member = owns = answers = count_replicas = news = sessions = None
     leads = True
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ from gateway.errors import ConfigError
 from gateway.model.cluster import ClusterView
 from gateway.people.postgres_extra import extra_postgres
 from gateway.store.protocols.broker_notes import BrokerNotes
+from gateway.store.protocols.browser_sessions import BrowserSessions
 from gateway.store.protocols.coordination import Coordination
 from gateway.store.protocols.live_board import LiveBoard
 from gateway.store.protocols.live_events import LiveEvents
@@ -27,6 +28,7 @@ class ClusterStore:
     notes: BrokerNotes
     board: LiveBoard
     events: LiveEvents
+    sessions: BrowserSessions
     close: Callable[[], None]
 
 
@@ -58,20 +60,27 @@ def open_cluster_store(settings: Settings) -> ClusterStore:
     # The library is an extra: a single gateway does not need it.
     with extra_postgres():
         from gateway.store.postgres.broker_notes import PostgresBrokerNotes
+        from gateway.store.postgres.browser_sessions import PostgresBrowserSessions
         from gateway.store.postgres.connections import MAX_BOARD_CONNECTIONS
         from gateway.store.postgres.coordination import PostgresCoordination
         from gateway.store.postgres.database import PostgresDatabase
         from gateway.store.postgres.live_board import PostgresLiveBoard
         from gateway.store.postgres.live_events import PostgresLiveEvents
 
-    notes, events = PostgresBrokerNotes(url), PostgresLiveEvents(url)
+    notes, events, sessions = PostgresBrokerNotes(url), PostgresLiveEvents(url), PostgresBrowserSessions(url)
     database = PostgresDatabase(url, most_connections=MAX_BOARD_CONNECTIONS)
 
     def close() -> None:
         notes.close()
         events.close()
+        sessions.close()
         database.close()
 
     return ClusterStore(
-        lambda: PostgresCoordination(url, settings.cluster.lease_s), notes, PostgresLiveBoard(database), events, close
+        lambda: PostgresCoordination(url, settings.cluster.lease_s),
+        notes,
+        PostgresLiveBoard(database),
+        events,
+        sessions,
+        close,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from gateway.config import RestSettings, Settings
@@ -22,6 +23,7 @@ from gateway.rest.events.streams import EventStreams
 from gateway.rest.server import RestServer
 from gateway.service.service import Submit
 from gateway.store.protocols import Tokens
+from gateway.store.protocols.browser_sessions import BrowserSessions
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +35,19 @@ def needs_token(rest: RestSettings) -> bool:
     return not AnonymousRules(rest, behind_proxy=bool(rest.proxies)).is_open_here
 
 
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """The tokens, and the sessions of browsers. ``sessions``: None if no other replica shares them."""
+
+    tokens: Tokens
+    sessions: BrowserSessions | None = None
+
+
 def create_rest(
     settings: Settings,
     submit: Submit,
     health: Callable[[], Health],
-    tokens: Tokens,
+    logins: Logins,
     metrics: Metrics,
     record: RecordEvent,
     describe_mqtt: Callable[[str, str], Document],
@@ -48,9 +58,9 @@ def create_rest(
     ``record``: gets the failed log-ins and the refusals that the audit must have. ``describe_mqtt``: returns the
     AsyncAPI document, from the base topic and the address of the broker. ``streams``: the event streams.
     """
-    check_tokens(settings.rest, tokens)
+    check_tokens(settings.rest, logins.tokens)
     proxies = Proxies(settings.rest.proxies, ingress_point(settings.rest.ingress))
-    access = Access(settings.rest, tokens, metrics, proxies=proxies, record=record)
+    access = Access(settings.rest, logins.tokens, metrics, proxies=proxies, record=record, sessions=logins.sessions)
     log.info("%s", access.describe())
     app = create_app(
         submit=submit,

@@ -247,6 +247,32 @@ def send(client: Client, cameras: list[str]) -> list[str]:
     return cameras
 
 
+def test_session_of_a_browser_holds_at_all_replicas(site: Site) -> None:
+    first, second = site.start("first"), site.start("second")
+    secret = first.ask("POST", "tokens", json={"name": "phone", "role": "viewer"}).json()["token"]
+
+    def name(replica: Replica, browser: requests.Session) -> str | None:
+        answer = browser.get(f"{replica.gateway.rest.url}/session", timeout=WAIT_S)
+        return answer.json().get("name") if answer.status_code == 200 else None
+
+    def log_in(replica: Replica) -> requests.Session:
+        # A cookie knows no ports: it is sent to each replica on this machine, as behind one load balancer.
+        browser = requests.Session()
+        answer = browser.post(f"{replica.gateway.rest.url}/login", json={"token": secret}, timeout=WAIT_S)
+        assert answer.status_code == 200
+        return browser
+
+    one, other = log_in(first), log_in(second)
+    assert [name(replica, browser) for replica in site.started for browser in (one, other)] == ["phone"] * 4
+    shown = second.gateway.rest.url
+    csrf = one.get(f"{shown}/session", timeout=WAIT_S).json()["csrf"]
+    headers = {"Origin": shown, "X-CSRF-Token": csrf}
+    assert one.post(f"{shown}/logout", headers=headers, allow_redirects=False, timeout=WAIT_S).status_code == 303
+    assert name(first, other) == "phone"
+    assert first.ask("DELETE", "tokens/phone").status_code == 200
+    assert [name(each, other) for each in site.started] == [None, None]
+
+
 def test_only_the_leader_imports_the_folder(site: Site) -> None:
     first, second = site.start("first"), site.start("second")
     wait_for(lambda: first.place.leads != second.place.leads)

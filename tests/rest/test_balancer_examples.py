@@ -95,7 +95,7 @@ def ask(front: Front, path: str = "/face_rec", body: bytes | None = None) -> str
 
 
 def test_client_stays_at_one_replica(front: Front) -> None:
-    """The log-in of a browser is in the memory of one replica."""
+    """Another replica would send all states of the event stream again."""
     assert len({ask(front) for _ in range(12)}) == 1
 
 

@@ -20,7 +20,7 @@ from gateway.rest.early_refusals import add_early_refusals
 from gateway.rest.events.hub import EventHub
 from gateway.rest.events.streams import EventStreams
 from gateway.rest.server import RestServer
-from gateway.rest.wiring import create_rest
+from gateway.rest.wiring import Logins, create_rest
 from gateway.store.sqlite.token_file import SqliteTokens
 from tests.rest.access.examples import HEALTH, add_token, bearer
 from tests.rest.events.examples import sighting_event
@@ -77,7 +77,7 @@ class Site:
             settings,
             submit=_refuse,
             health=lambda: HEALTH,
-            tokens=self.tokens,
+            logins=Logins(self.tokens),
             metrics=Metrics(),
             record=lambda _event: None,
             describe_mqtt=describe_mqtt,

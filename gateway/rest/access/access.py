@@ -24,6 +24,7 @@ from gateway.rest.access.token_check import TokenCheck
 from gateway.rest.cross_site import SAFE_METHODS, is_same_origin, read_authority
 from gateway.rest.transport.environ import CLIENT
 from gateway.store.protocols import Tokens
+from gateway.store.protocols.browser_sessions import BrowserSessions
 from gateway.store.tokens import digest_of
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -43,7 +44,7 @@ class Access:
     """The identification of callers.
 
     ``proxies``: those whose headers are believed. ``record``: gets the failed log-ins and the refused roles, for the
-    audit. ``clock``: seconds since 1970.
+    audit. ``sessions``: of all replicas of a cluster. ``clock``: seconds since 1970.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Access:
         *,
         proxies: Proxies | None = None,
         record: RecordEvent = ignore_event,
+        sessions: BrowserSessions | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._proxies = Proxies() if proxies is None else proxies
@@ -62,7 +64,7 @@ class Access:
         self._record = record
         failed = FailedLogins(metrics, record)
         self._tokens = TokenCheck(tokens, failed, plain_admin=settings.plain_admin, clock=clock)
-        self._sessions = Sessions()
+        self._sessions = Sessions(sessions)
 
     def describe(self) -> str:
         """Return a sentence for the log about who needs no token."""

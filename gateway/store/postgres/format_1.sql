@@ -292,6 +292,15 @@ CREATE FUNCTION add_live_event(content TEXT, slugs TEXT[]) RETURNS void LANGUAGE
             ) AS found;
     END $$;
 
+-- The log-ins of browsers. The id of a session is only in the browser.
+CREATE TABLE browser_sessions (
+    digest BYTEA PRIMARY KEY,
+    token BYTEA NOT NULL,                   -- the digest of the token that logged in
+    begun TIMESTAMPTZ NOT NULL DEFAULT now(),
+    used TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+CREATE INDEX browser_sessions_by_token ON browser_sessions (token);
+
 -- SQLite has this function.
 CREATE FUNCTION instr(content TEXT, part TEXT) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT strpos(content, part)';

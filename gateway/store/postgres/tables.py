@@ -20,7 +20,7 @@ from gateway.store.relational.database import Row
 
 # The tables of the cluster stay: they tell nothing about people.
 _OF_LIVE_CAMERAS = "live_cameras", "live_people", "live_events", "live_event_people"
-_CLEARED = ", ".join([*COPIED_TABLES, "outbox", "key_check", "audit_key", *_OF_LIVE_CAMERAS])
+_CLEARED = ", ".join([*COPIED_TABLES, "outbox", "key_check", "audit_key", "browser_sessions", *_OF_LIVE_CAMERAS])
 
 _OTHER_USERS = """
 SELECT count(*) FROM pg_stat_activity

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from gateway.model.caller import Caller
 from gateway.rest.access.failed_logins import MAX_FAILURES
-from gateway.rest.access.sessions import MAX_IDLE_S
+from gateway.store.protocols.browser_sessions import MAX_IDLE_S
 from tests.rest.access.examples import Site, bearer, code_of
 from tests.rest.access.test_failed_logins import Clock
 

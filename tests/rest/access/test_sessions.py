@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.rest.access.sessions import MAX_IDLE_S, MAX_SESSION_S, MAX_SESSIONS_PER_TOKEN, Sessions
+from gateway.rest.access.sessions import MemorySessions, Sessions
+from gateway.store.protocols.browser_sessions import MAX_IDLE_S, MAX_SESSION_S, MAX_SESSIONS_PER_TOKEN
 from tests.rest.access.test_failed_logins import Clock
 
 
@@ -27,7 +28,7 @@ def test_ids_and_csrf_tokens_are_random_and_long() -> None:
 
 def test_session_without_requests_ends() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    sessions = Sessions(MemorySessions(clock))
     session_id, _ = sessions.begin(b"phone")
     clock.now += MAX_IDLE_S - 1
     assert sessions.find(session_id)
@@ -39,7 +40,7 @@ def test_session_without_requests_ends() -> None:
 
 def test_session_ends_although_it_is_used() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    sessions = Sessions(MemorySessions(clock))
     session_id, _ = sessions.begin(b"phone")
     end = clock.now + MAX_SESSION_S
     while clock.now + MAX_IDLE_S / 2 < end:
@@ -60,9 +61,10 @@ def test_sessions_of_a_token_are_bounded_and_displace_no_others() -> None:
 
 def test_ended_sessions_leave_the_memory() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    memory = MemorySessions(clock)
+    sessions = Sessions(memory)
     for n in range(50):
         sessions.begin(b"%d" % n)
     clock.now += MAX_IDLE_S
     sessions.begin(b"phone")
-    assert len(sessions._sessions) == 1
+    assert len(memory._entries) == 1
