@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -19,6 +20,7 @@ import requests
 from gateway.app import Gateway, running
 from gateway.app.replica import ReplicaParts
 from gateway.cli.operations import operations
+from gateway.cluster.rendezvous import find_favourite
 from gateway.config import Settings
 from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
@@ -96,6 +98,19 @@ class Site:
     def stop(self, replica: Replica) -> None:
         self.started.remove(replica)
         replica.stack.close()
+
+    def name_cameras(self, number: int, name: str = "camera{}") -> list[str]:
+        """Return names of cameras, of which each replica will own so many. ``name``: has the place of a number."""
+        replicas = {each.place.membership.replica: number for each in self.started}
+        found: list[str] = []
+        for camera in map(name.format, count()):
+            favourite = find_favourite(camera, replicas)
+            if favourite is not None and replicas[favourite]:
+                replicas[favourite] -= 1
+                found.append(camera)
+            if not any(replicas.values()):
+                break
+        return found
 
     def owner(self, camera: str) -> Replica | None:
         return next((each for each in self.started if camera in each.place.membership.owned), None)
@@ -223,7 +238,7 @@ def test_person_is_where_the_cameras_of_all_replicas_saw_them_last(site: Site, c
     first, second = site.start("first"), site.start("second")
     enrol(first, "Barack Obama", "obama_1")
     client.subscribe(f"{BASE}/bridge/person/barack_obama")
-    cameras = [f"camera{n}" for n in range(6)]
+    cameras = site.name_cameras(3)
     wait_for(lambda: {site.owner(each) for each in send(client, cameras)} == {first, second})
     of_first, of_second = (next(each for each in cameras if site.owner(each) is owner) for owner in (first, second))
 

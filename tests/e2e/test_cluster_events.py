@@ -16,8 +16,6 @@ from tests.support import WAIT_S, Broker, Client, wait_for
 
 pytestmark = pytest.mark.extra
 
-CAMERAS = [f"camera{number}" for number in range(6)]
-
 
 class Stream:
     """A client of the event stream. It reads in a thread of its own until it is closed."""
@@ -81,20 +79,21 @@ def client(broker: Broker) -> Iterator[Client]:
 def test_stream_of_each_replica_has_the_news_of_all_cameras(site: Site, client: Client) -> None:
     first, second = site.start("first"), site.start("second")
     enrol(first, "Barack Obama", "obama_1")
-    wait_for(lambda: {site.owner(each) for each in send(client, CAMERAS)} == {first, second})
+    cameras = site.name_cameras(3)
+    wait_for(lambda: {site.owner(each) for each in send(client, cameras)} == {first, second})
     streams = [Stream(first), Stream(second)]
-    everywhere = {camera: ["Barack Obama"] for camera in CAMERAS}
+    everywhere = {camera: ["Barack Obama"] for camera in cameras}
 
     def all_show_the_person() -> bool:
-        send(client, CAMERAS)
+        send(client, cameras)
         return all(each.people_on() == everywhere for each in streams)
 
     wait_for(all_show_the_person)
     for each in streams:
-        wait_for(lambda each=each: {found["camera"] for found in each.of_kind("camera")} >= {*CAMERAS})
+        wait_for(lambda each=each: {found["camera"] for found in each.of_kind("camera")} >= {*cameras})
     # Both give the same sightings in the same order: no client misses one that changes the replica.
-    wait_for(lambda: len(streams[0].sightings()) >= len(CAMERAS))
-    wait_for(lambda: streams[1].sightings()[-len(CAMERAS) :] == streams[0].sightings()[-len(CAMERAS) :])
+    wait_for(lambda: len(streams[0].sightings()) >= len(cameras))
+    wait_for(lambda: streams[1].sightings()[-len(cameras) :] == streams[0].sightings()[-len(cameras) :])
     for each in streams:
         each.close()
 
