@@ -107,7 +107,7 @@ def test_change_is_done_even_if_the_outbox_cannot_be_emptied(env: PeopleEnvironm
     assert env.registry.rename("alice", "Bob", REST_CALLER).person.name == "Bob"
     assert (in_file(env.data), waiting(env)) == (["add", "rename"], 1)
     db.execute("DROP TRIGGER full")
-    env.updater.refresh()
+    env.updater.finish_changes()
     assert (in_file(env.data), waiting(env)) == (["add", "rename"], 0)
 
 

@@ -183,7 +183,7 @@ def test_data_key_that_cannot_be_destroyed_is_reported_and_tried_again(tmp_path:
         (warning,) = env.store.backups.warnings
         assert "the data key of an erased person is not destroyed yet" in warning
         (tmp_path / KEY_FILE).write_bytes(content)
-        env.updater.refresh()
+        env.updater.finish_changes()
         assert env.store.backups.warnings == ()
         assert keys_in(tmp_path / "people.sqlite")[uid] is None
 
