@@ -52,7 +52,8 @@ class ReplicaParts:
             ),
             lambda: self._follower.follow(),
             self._find_cleared,
-            self._can_follow_cameras,
+            lambda: self._parts.pool.ready > 0,
+            lambda: self._parts.mqtt.connected,
         )
         self.member = ClusterMember(self.membership, self._store.notes)
         self._writer = BoardWriter(self._store.board, self.membership.forget_camera)
@@ -172,9 +173,6 @@ class ReplicaParts:
         self._writer.stop()
         self._places.close()
         self._store.close()
-
-    def _can_follow_cameras(self) -> bool:
-        return self._parts.mqtt.connected and self._parts.pool.ready > 0
 
     def _move(self, gained: Set[str], lost: Set[str]) -> None:
         replica = self._parts.mqtt.replica

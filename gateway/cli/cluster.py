@@ -22,8 +22,8 @@ from gateway.people.cluster_store import read_cluster
 def cluster(config: Path | None, as_json: bool) -> None:
     """Print the replicas of a cluster with their leases, the leader, and the owner of each camera.
 
-    The command asks the database, so it works while no replica runs. The exit code is 1 if nobody leads, or a camera
-    has no owner.
+    The command asks the database, so it works while no replica runs. The exit code is 1 if nobody leads, a camera
+    has no owner, or a live replica is not connected to the broker.
     """
     with errors_as_messages():
         settings = find_and_load(config).settings
@@ -32,7 +32,13 @@ def cluster(config: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(_document(settings.cluster.name, view), ensure_ascii=False))
     else:
         _print(view)
-    sys.exit(0 if view.live_leader is not None and not view.cameras_without_owner else 1)
+    sys.exit(0 if _works(view) else 1)
+
+
+def _works(view: ClusterView) -> bool:
+    """Return whether a replica leads, all cameras have an owner, and all live replicas reach the broker."""
+    reaches_broker = all(each.connected for each in view.replicas if each.is_live)
+    return view.live_leader is not None and not view.cameras_without_owner and reaches_broker
 
 
 def _document(name: str | None, view: ClusterView) -> dict[str, object]:
@@ -44,6 +50,7 @@ def _document(name: str | None, view: ClusterView) -> dict[str, object]:
             {
                 "replica": each.id,
                 "state": _state(view, each),
+                "broker": _broker(each) or None,
                 "lease_left_s": round(each.lease_left_s, 1),
                 "address": each.address,
                 "version": each.version,
@@ -59,7 +66,7 @@ def _print(view: ClusterView) -> None:
     if not view.replicas:
         click.echo("no replica has joined this cluster yet")
         return
-    columns = "replica", "state", "lease", "cameras", "version", "address"
+    columns = "replica", "state", "broker", "lease", "cameras", "version", "address"
     print_table(columns, [_row(view, each) for each in view.replicas])
     without = set(view.cameras_without_owner)
     cameras = [(each.name, "nobody" if each.name in without else each.owner or "") for each in view.cameras]
@@ -71,7 +78,22 @@ def _row(view: ClusterView, replica: Replica) -> tuple[str, ...]:
     left_s = replica.lease_left_s
     lease = f"{left_s:.1f} s left" if replica.is_live else f"ended {-left_s:.0f} s ago"
     number = len(view.cameras_of(replica.id)) if replica.is_live else 0
-    return replica.id, _state(view, replica), lease, str(number), replica.version, replica.address or ""
+    return (
+        replica.id,
+        _state(view, replica),
+        _broker(replica),
+        lease,
+        str(number),
+        replica.version,
+        replica.address or "",
+    )
+
+
+def _broker(replica: Replica) -> str:
+    """Return in one word whether a live replica has its connections to the broker."""
+    if not replica.is_live:
+        return ""
+    return "connected" if replica.connected else "connecting"
 
 
 def _state(view: ClusterView, replica: Replica) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follower
 from gateway.cluster.listener_caller import ListenerCaller
 from gateway.cluster.plan import make_plan
@@ -51,18 +52,15 @@ class LeaseKeeper:
         follower: Follower,
         listeners: ListenerCaller,
         room: CameraRoom,
-        is_ready: Callable[[], bool],
+        eligibility: Eligibility,
     ) -> None:
-        """``is_ready``: returns whether the gateway can follow cameras. It is asked until it is so once."""
         self._member = member
         self._coordination = coordination
         self._standing = standing
         self._follower = follower
         self._listeners = listeners
         self._room = room
-        self._is_ready = is_ready
-        # Later the replica keeps its cameras, although the broker may be away: it would be so for the others too.
-        self._was_ready = False
+        self._eligibility = eligibility
         self._found: set[str] = set()
         self._forgotten: set[str] = set()
         self._awaited_revision = 0
@@ -153,18 +151,22 @@ class LeaseKeeper:
             self._note_problem(stuck)
             return
         sent_at = boot_time()
-        self._was_ready = self._was_ready or self._is_ready()
-        revision, serving = self._follower.revision, self._standing.may_claim and self._was_ready
-        view = self._coordination.renew(self._member, revision=revision, serving=serving)
+        is_eligible, may_claim = self._eligibility.ask(), self._standing.may_claim
+        revision, connected = self._follower.revision, self._eligibility.connected
+        serving = may_claim and is_eligible
+        view = self._coordination.renew(self._member, revision=revision, serving=serving, connected=connected)
         if view is None:
             self._note_problem("another process uses the data folder of this replica, or ended a moment ago")
             return
         self._standing.apply_renewal(view, sent_at)
         self._note_problem(None)
         self._watch_revision(view.revision)
+        self._eligibility.note(view)
         self._give_up_forgotten(view)
         self._release()
-        self._claim(view)
+        # As the database knows it: a replica that was admitted since gives nothing up.
+        if may_claim:
+            self._claim(view)
         self._add_found_cameras()
         self._forget_replicas()
 
@@ -218,16 +220,14 @@ class LeaseKeeper:
             self._forgotten.difference_update(names)
 
     def _claim(self, view: ClusterView) -> None:
-        if not self._standing.may_claim:
-            return
         plan = make_plan(view, self._member.replica, self._member.lease_s)
         cameras = self._coordination.claim_cameras(self._member, plan.claims) if plan.claims else {}
         epoch = self._coordination.claim_leadership(self._member, view.epoch) if plan.leads else None
         if cameras or epoch is not None:
             # Together, so that the cameras do not wait for the work that a new leader begins with.
             self._standing.add_claims(cameras, epoch)
-        if plan.give_up:
-            self._standing.give_up(plan.give_up)
+        if plan.give_up or plan.stops_leading:
+            self._standing.give_up(plan.give_up, leadership=plan.stops_leading)
 
     def _forget_replicas(self) -> None:
         if self._standing.holdings().leads_since is not None and boot_time() > self._forgot_at + FORGET_INTERVAL_S:

@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.clearing import Clearing, FindCleared
 from gateway.cluster.confirmation import Confirmation
+from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follow, Follower
 from gateway.cluster.lease_keeper import CameraRoom, LeaseKeeper
 from gateway.cluster.listener_caller import ListenerCaller, OnCameras, OnLeader
@@ -53,12 +54,14 @@ class Membership:
         follow: Follow,
         find_cleared: FindCleared = lambda held: held,
         is_ready: Callable[[], bool] = lambda: True,
+        is_connected: Callable[[], bool] = lambda: True,
     ) -> None:
         """``replica``: the id of this replica, the same after each start.
 
         ``open_coordination``: returns another connection each time. ``follow``: applies all changes of people, waits
         for the answers in flight, and returns the revision that holds now. ``find_cleared``: by default, nothing is
         retained at a broker. ``is_ready``: returns whether this gateway can follow cameras. It gets none before that.
+        ``is_connected``: returns whether it has its connections to the broker. Without them it gets nothing more.
         """
         self.replica = replica
         member = Member(
@@ -77,7 +80,7 @@ class Membership:
             self._follower,
             self._listeners,
             CameraRoom(settings.most_cameras, settings.configured_cameras),
-            is_ready,
+            Eligibility(replica, settings.lease_s, is_ready, is_connected),
         )
         self._news = NewsListener(
             open_coordination(),

@@ -14,31 +14,46 @@ RENEWED_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The next steps of a replica. ``leads``: it should become the leader."""
+    """The next steps of a replica. ``leads``: it should become the leader. ``stops_leading``: another one should."""
 
     leads: bool = False
     claims: tuple[OwnedCamera, ...] = ()
     give_up: Set[str] = frozenset()
+    stops_leading: bool = False
 
 
 def make_plan(view: ClusterView, replica: str, lease_s: float) -> Plan:
     """Return the next steps of a replica. One that is not a candidate claims no camera.
 
-    A candidate that does not renew its lease now, since it hangs or is cut off, gets no more cameras. Those that it
-    owns stay its own until its lease ends.
+    A candidate that reaches the database or the broker no more gets nothing, if another candidate reaches both. What it
+    holds stays its own until its lease ends, or until it is not a candidate any more. While the broker is away for
+    all, cameras with a live owner stay where they are.
     """
-    candidates, live = view.candidates, view.live
-    # A replica that cannot follow cameras yet leads only if nobody else can.
-    leads = view.live_leader is None and (replica in candidates or not candidates)
+    candidates, connected = view.candidates, view.connected_candidates
     if replica not in candidates:
-        return Plan(leads)
+        return _leave(view, replica)
     renewed_s = lease_s * RENEWED_SHARE
-    reachable = {each.id for each in view.replicas if each.id in candidates and each.lease_left_s > renewed_s}
-    reachable.add(replica)
-    free = [each for each in view.cameras if each.owner not in live]
+    eligible = connected or candidates
+    takers = {each.id for each in view.replicas if each.id in eligible and each.lease_left_s > renewed_s}
+    if replica in eligible:
+        takers.add(replica)
+    free = [each for each in view.cameras if each.owner not in view.live]
     favourites = {each.name: find_favourite(each.name, candidates) for each in view.cameras if each.owner == replica}
+    given_up = {name for name, favourite in favourites.items() if favourite != replica and favourite in takers}
     return Plan(
-        leads,
-        tuple(each for each in free if find_favourite(each.name, reachable) == replica),
-        {name for name, favourite in favourites.items() if favourite != replica and favourite in reachable},
+        view.live_leader is None and replica in takers,
+        tuple(each for each in free if find_favourite(each.name, takers) == replica),
+        given_up if connected else frozenset(),
     )
+
+
+def _leave(view: ClusterView, replica: str) -> Plan:
+    """Return the steps of a replica that is not a candidate: another one gets what it holds, if there is one."""
+    if not view.candidates:
+        # Commands such as those over REST need a leader that deletes old data.
+        return Plan(leads=view.live_leader is None)
+    if not view.connected_candidates:
+        return Plan()
+    is_connected = any(each.id == replica and each.connected for each in view.replicas)
+    # A replica that only loads its models may go on leading.
+    return Plan(give_up=frozenset(view.cameras_of(replica)), stops_leading=view.leader == replica and not is_connected)

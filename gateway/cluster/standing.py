@@ -171,11 +171,12 @@ class Standing:
             leads_since = self._rows.leads_since if leads_since is None else leads_since
             self._set_rows(Holdings({**self._rows.cameras, **cameras}, leads_since))
 
-    def give_up(self, cameras: Collection[str]) -> None:
-        """Stop owning cameras. They are released after everybody here has been told."""
+    def give_up(self, cameras: Collection[str], *, leadership: bool = False) -> None:
+        """Stop owning cameras, and leading if that is said. All is released after everybody here has been told."""
         with self.changed:
             given_up = {name: epoch for name, epoch in self._rows.cameras.items() if name in cameras}
-            self._leaving = Holdings({**self._leaving.cameras, **given_up}, self._leaving.leads_since)
+            led = self._rows.leads_since if leadership else self._leaving.leads_since
+            self._leaving = Holdings({**self._leaving.cameras, **given_up}, led)
             self._note_held()
 
     def end_lease(self) -> None:

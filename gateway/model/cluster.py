@@ -13,7 +13,8 @@ class Replica:
     """A gateway of a cluster.
 
     ``id``: the same as long as the gateway keeps its data folder. ``revision``: the revision of the people that it has
-    confirmed. ``serving``: it may own cameras. ``lease_left_s``: seconds until its lease ends, by the clock of the
+    confirmed. ``serving``: it may own cameras and lead. ``connected``: it has its connections to the broker.
+    ``lease_left_s``: seconds until its lease ends, by the clock of the
     database; negative for a lease that has ended. ``names_left_s``: the same for the time in which it may still name
     people without the database.
     """
@@ -23,6 +24,7 @@ class Replica:
     version: str
     revision: int
     serving: bool
+    connected: bool
     lease_left_s: float
     names_left_s: float
 
@@ -85,6 +87,11 @@ class ClusterView:
     def candidates(self) -> frozenset[str]:
         """The ids of the live replicas that may own cameras and lead."""
         return frozenset(each.id for each in self.replicas if each.is_live and each.serving)
+
+    @property
+    def connected_candidates(self) -> frozenset[str]:
+        """The candidates that are connected to the broker."""
+        return frozenset(each.id for each in self.replicas if each.is_live and each.serving and each.connected)
 
     @property
     def live_leader(self) -> str | None:

@@ -56,8 +56,27 @@ def test_replicas_and_owners_are_printed(command: Command, cluster: Cluster) -> 
         name: "leader" if name == leader else "serving" for name in "ab"
     }
     lines = command().stdout.splitlines()
-    assert lines[0].split("\t") == ["replica", "state", "lease", "cameras", "version", "address"]
+    assert lines[0].split("\t") == ["replica", "state", "broker", "lease", "cameras", "version", "address"]
     assert [line.split("\t") for line in lines[-3:]] == [[camera, owners[camera]] for camera in CAMERAS]
+
+
+def test_replica_that_does_not_reach_the_broker_is_shown(command: Command, cluster: Cluster) -> None:
+    a, _ = cluster.start("a", "b")
+    wait_for(lambda: bool(cluster.leaders()))
+    cluster.start("stray", connected=False)
+    wait_for(lambda: "stray" in a.membership.view().live)
+    done = command("--json")
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)
+    assert {each["replica"]: each["broker"] for each in found["replicas"]} == {
+        "a": "connected",
+        "b": "connected",
+        "stray": "connecting",
+    }
+    cluster.stop("stray")
+    done = command("--json")
+    assert done.exit_code == 0
+    assert {each["replica"]: each["broker"] for each in json.loads(done.stdout)["replicas"]}["stray"] is None
 
 
 def test_stopped_replicas_leave_cameras_without_an_owner(command: Command, cluster: Cluster) -> None:

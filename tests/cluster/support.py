@@ -39,6 +39,7 @@ class Replica:
     may_follow: threading.Event = field(default_factory=threading.Event)
     may_lose: threading.Event = field(default_factory=threading.Event)
     is_ready: threading.Event = field(default_factory=threading.Event)
+    is_connected: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     followed: int = 0
     follows: int = 0
@@ -75,11 +76,11 @@ class Cluster:
         self._stack.close()
         self.database.close()
 
-    def start(self, *names: str, ready: bool = True) -> list[Replica]:
-        """Start replicas. ``ready``: they can follow cameras."""
-        return [self._start(name, ready) for name in names]
+    def start(self, *names: str, ready: bool = True, connected: bool = True) -> list[Replica]:
+        """Start replicas. ``ready``: they can follow cameras. ``connected``: to the broker."""
+        return [self._start(name, ready, connected) for name in names]
 
-    def _start(self, name: str, ready: bool) -> Replica:
+    def _start(self, name: str, ready: bool, connected: bool) -> Replica:
         port = port_of(self._url)
         proxy = self._stack.enter_context(Proxy(port))
         url = self._url.replace(f":{port}/", f":{proxy.port}/")
@@ -99,12 +100,15 @@ class Cluster:
             self._settings,
             follow,
             is_ready=lambda: replica.is_ready.is_set(),
+            is_connected=lambda: replica.is_connected.is_set(),
         )
         replica = self.replicas[name] = Replica(name, membership, proxy)
         replica.may_follow.set()
         replica.may_lose.set()
         if ready:
             replica.is_ready.set()
+        if connected:
+            replica.is_connected.set()
 
         def on_cameras(gained: Set[str], lost: Set[str]) -> None:
             if replica.failures:

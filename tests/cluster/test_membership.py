@@ -114,6 +114,56 @@ def test_replica_gets_cameras_when_it_is_ready_to_follow_them(cluster: Cluster) 
     wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "b"))
 
 
+def test_replica_that_never_reached_the_broker_gets_nothing(cluster: Cluster) -> None:
+    """Regression: it took cameras and kept them, so that nobody followed these."""
+    (stray,) = cluster.start("b", connected=False)
+    wait_for(lambda: stray.membership.is_leader)
+    (good,) = cluster.start("a")
+    good.membership.add_cameras(CAMERAS)
+    wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "a"))
+    wait_for(lambda: cluster.leaders() == ["a"])
+    assert "gained" not in {what for _, what, _ in stray.told}
+
+
+def test_cameras_and_leadership_leave_a_replica_that_others_outlive_at_the_broker(cluster: Cluster) -> None:
+    (lost,) = cluster.start("b")
+    wait_for(lambda: lost.membership.is_leader)
+    lost.membership.add_cameras(CAMERAS)
+    (good,) = cluster.start("a")
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    lost.is_connected.clear()
+    wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "a"))
+    wait_for(lambda: cluster.leaders() == ["a"])
+    assert lost.known_cameras() == set()
+    # It still names people for requests over REST.
+    assert lost.membership.may_name_people()
+    lost.is_connected.set()
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    assert good.membership.is_leader
+
+
+def test_nothing_moves_while_the_broker_is_away_for_all_replicas(cluster: Cluster) -> None:
+    replicas = cluster.start("a", "b")
+    replicas[0].membership.add_cameras(CAMERAS)
+
+    def nothing_moves() -> bool:
+        wait_for(lambda: cluster.owners() == favourites("a", "b") and len(cluster.leaders()) == 1)
+        wait_for(lambda: all(each.known_cameras() == each.membership.owned for each in replicas))
+        told = [len(each.told) for each in replicas]
+        for each in replicas:
+            each.is_connected.clear()
+        began = boot_time()
+        # Time enough for a replica that counted its absence to give up what it has.
+        wait_for(lambda: boot_time() > began + 3 * LEASE_S)
+        for each in replicas:
+            each.is_connected.set()
+        wait_for(lambda: all(replica.connected for each in replicas for replica in each.membership.view().replicas))
+        return [len(each.told) for each in replicas] == told
+
+    # A busy machine may let a lease end meanwhile.
+    assert holds_in_any_try(nothing_moves)
+
+
 def test_replica_that_is_not_ready_leads_if_nobody_else_does(cluster: Cluster) -> None:
     (replica,) = cluster.start("a", ready=False)
     wait_for(lambda: replica.membership.is_leader)

@@ -10,8 +10,8 @@ NAMES = [f"cam{n}" for n in range(20)]
 LEASE_S = 3.0
 
 
-def replica(name: str, *, left: float = 2.0, serving: bool = True) -> Replica:
-    return Replica(name, None, "1", 0, serving, left, left)
+def replica(name: str, *, left: float = 2.0, serving: bool = True, connected: bool = True) -> Replica:
+    return Replica(name, None, "1", 0, serving, connected, left, left)
 
 
 def view(*replicas: Replica, owner: str | None = None, leader: str | None = None) -> ClusterView:
@@ -73,3 +73,30 @@ def test_cameras_of_an_owner_without_a_row_are_claimed() -> None:
 
 def test_leader_that_leaves_keeps_others_from_leading_until_it_has_released() -> None:
     assert not make_plan(view(replica("a"), replica("b", serving=False), leader="b"), "a", LEASE_S).leads
+
+
+def test_candidate_without_the_broker_gets_nothing_more_and_keeps_what_it_has() -> None:
+    seen = view(replica("a"), replica("b", connected=False), owner=None)
+    assert names(make_plan(seen, "a", LEASE_S).claims) == set(NAMES)
+    assert make_plan(seen, "b", LEASE_S) == Plan()
+    seen = view(replica("a"), replica("b", connected=False), owner="b", leader="b")
+    assert make_plan(seen, "b", LEASE_S).give_up == favourites("a", "a", "b")
+    assert not make_plan(seen, "a", LEASE_S).claims
+
+
+def test_cameras_with_a_live_owner_stay_while_nobody_reaches_the_broker() -> None:
+    away = [replica(name, connected=False) for name in "ab"]
+    assert make_plan(view(*away, owner="a", leader="a"), "a", LEASE_S) == Plan()
+    assert names(make_plan(view(*away, owner="dead"), "a", LEASE_S).claims) == favourites("a", "a", "b")
+    cut_off = replica("b", serving=False, connected=False)
+    assert make_plan(view(away[0], cut_off, owner="b", leader="b"), "b", LEASE_S) == Plan()
+
+
+def test_replica_that_is_cut_off_from_the_broker_gives_everything_up() -> None:
+    seen = view(replica("a"), replica("b", serving=False, connected=False), owner="b", leader="b")
+    assert make_plan(seen, "b", LEASE_S) == Plan(give_up=set(NAMES), stops_leading=True)
+
+
+def test_leader_that_only_loads_its_models_goes_on_leading() -> None:
+    seen = view(replica("a"), replica("b", serving=False), leader="b")
+    assert make_plan(seen, "b", LEASE_S) == Plan()

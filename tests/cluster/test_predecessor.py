@@ -40,7 +40,7 @@ def agreement(postgres_url: str) -> Iterator[Agreement]:
 
 
 def renew(agreement: Agreement, member: Member) -> ClusterView | None:
-    return agreement.renew(member, revision=0, serving=True)
+    return agreement.renew(member, revision=0, serving=True, connected=True)
 
 
 def member(process: str, replica: str = "a") -> Member:

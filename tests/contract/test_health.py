@@ -76,8 +76,8 @@ def test_health_is_not_ready_while_known_faces_are_imported() -> None:
 
 def cluster_health(*, may_name_people: bool) -> ClusterHealth:
     replicas = (
-        Replica("a", "http://10.0.0.5:5001", "1", 7, serving=True, lease_left_s=2.5, names_left_s=2.5),
-        Replica("b", None, "1", 6, serving=True, lease_left_s=-4, names_left_s=-4),
+        Replica("a", "http://10.0.0.5:5001", "1", 7, serving=True, connected=True, lease_left_s=2.5, names_left_s=2.5),
+        Replica("b", None, "1", 6, serving=True, connected=True, lease_left_s=-4, names_left_s=-4),
     )
     cameras = OwnedCamera("attic", "b", 3), OwnedCamera("hall", "a", 1), OwnedCamera("porch", None, 0)
     return ClusterHealth("site", "a", may_name_people, True, 1, ClusterView(7, replicas, "b", 2, cameras))

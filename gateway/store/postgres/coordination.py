@@ -35,9 +35,9 @@ class PostgresCoordination:
         self._connection: BoundedConnection | None = None
         self._is_listening = False
 
-    def renew(self, member: Member, *, revision: int, serving: bool) -> ClusterView | None:
+    def renew(self, member: Member, *, revision: int, serving: bool, connected: bool) -> ClusterView | None:
         lengths = member.lease_s, member.names_s
-        values = *lengths, revision, serving, member.version, member.address
+        values = *lengths, revision, serving, connected, member.version, member.address
         # The look follows the renewal: then no other replica can take anything that the look shows as this replica's.
         return self.read() if self._run(statements.RENEW, *_own(member), *values) else None
 
@@ -152,5 +152,5 @@ def _own(member: Member) -> tuple[str, str]:
 
 
 def _replica(row: Sequence[Any]) -> Replica:
-    replica, address, version, revision, serving, lease_left_s, names_left_s = row
-    return Replica(replica, address, version, revision, serving, lease_left_s, names_left_s)
+    replica, address, version, revision, serving, connected, lease_left_s, names_left_s = row
+    return Replica(replica, address, version, revision, serving, connected, lease_left_s, names_left_s)

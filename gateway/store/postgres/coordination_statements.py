@@ -14,16 +14,16 @@ CHANNELS = "facegate_changes", "facegate_confirmed", "facegate_cluster"
 """The channels of announcements: the people changed (format_1.sql), a replica confirmed, the cluster changed."""
 
 RENEW = """
-WITH before AS (SELECT process, serving FROM cluster_replicas WHERE id = $1),
+WITH before AS (SELECT process, serving, connected FROM cluster_replicas WHERE id = $1),
 left_cameras AS (
     SELECT name, epoch FROM cluster_cameras WHERE owner = $1 AND (SELECT process FROM before) <> $2
 ),
 left_leader AS (SELECT epoch FROM cluster_leader WHERE holder = $1 AND (SELECT process FROM before) <> $2),
 renewed AS (INSERT INTO cluster_replicas AS old
-    (id, process, lease_until, names_until, revision, serving, version, address)
+    (id, process, lease_until, names_until, revision, serving, connected, version, address)
 VALUES (
     $1, $2, clock_timestamp() + $3::float8 * interval '1 second', clock_timestamp() + $4::float8 * interval '1 second',
-    $5, $6, $7, $8
+    $5, $6, $7, $8, $9
 )
 ON CONFLICT (id) DO UPDATE SET
     process = excluded.process,
@@ -32,10 +32,11 @@ ON CONFLICT (id) DO UPDATE SET
     revision = CASE WHEN old.process = excluded.process THEN greatest(old.revision, excluded.revision)
         ELSE excluded.revision END,
     serving = excluded.serving,
+    connected = excluded.connected,
     version = excluded.version,
     address = excluded.address
 WHERE old.process = excluded.process OR old.lease_until < clock_timestamp()
-RETURNING serving),
+RETURNING serving, connected),
 freed AS (
     UPDATE cluster_cameras AS camera SET owner = NULL FROM left_cameras AS each
     WHERE camera.name = each.name AND camera.epoch = each.epoch AND camera.owner = $1 AND EXISTS (SELECT FROM renewed)
@@ -45,7 +46,10 @@ ended AS (
     WHERE holder = $1 AND epoch IN (SELECT epoch FROM left_leader) AND EXISTS (SELECT FROM renewed)
 )
 SELECT CASE
-    WHEN NOT EXISTS (SELECT FROM before WHERE before.process = $2 AND before.serving = renewed.serving)
+    WHEN NOT EXISTS (
+        SELECT FROM before
+        WHERE before.process = $2 AND before.serving = renewed.serving AND before.connected = renewed.connected
+    )
     THEN pg_notify('facegate_cluster', '')
 END FROM renewed
 """
@@ -58,7 +62,7 @@ SELECT
     holder,
     epoch,
     (SELECT json_agg(json_build_array(
-        id, address, version, revision, serving,
+        id, address, version, revision, serving, connected,
         extract(epoch FROM lease_until - clock_timestamp()), extract(epoch FROM names_until - clock_timestamp())
     ) ORDER BY id) FROM cluster_replicas),
     (SELECT json_agg(json_build_array(name, owner, epoch) ORDER BY name) FROM cluster_cameras)
@@ -135,7 +139,7 @@ RETURNING pg_notify('facegate_confirmed', '')
 
 FIND_UNCONFIRMED = """
 SELECT
-    id, address, version, revision, serving,
+    id, address, version, revision, serving, connected,
     extract(epoch FROM lease_until - clock_timestamp())::float8,
     extract(epoch FROM names_until - clock_timestamp())::float8
 FROM cluster_replicas WHERE revision < $1 AND names_until > clock_timestamp() ORDER BY id
@@ -177,7 +181,7 @@ LEAVE = """
 WITH own AS (
     UPDATE cluster_replicas SET
         lease_until = least(lease_until, clock_timestamp()), names_until = least(names_until, clock_timestamp()),
-        serving = FALSE
+        serving = FALSE, connected = FALSE
     WHERE id = $1 AND process = $2
     RETURNING id
 ),

@@ -218,6 +218,7 @@ CREATE TABLE cluster_replicas (
     names_until TIMESTAMPTZ NOT NULL,       -- until then the replica may name people without the database
     revision BIGINT NOT NULL,               -- of the people that it follows
     serving BOOLEAN NOT NULL,               -- it may own cameras and lead
+    connected BOOLEAN NOT NULL,             -- it has its connections to the broker
     version TEXT COLLATE "C" NOT NULL,
     address TEXT COLLATE "C"
 );

@@ -42,11 +42,11 @@ class Coordination(Protocol):
     have been made then, or may still be made later.
     """
 
-    def renew(self, member: Member, *, revision: int, serving: bool) -> ClusterView | None:
+    def renew(self, member: Member, *, revision: int, serving: bool, connected: bool) -> ClusterView | None:
         """Renew the lease of a replica, and return the cluster as it is afterwards.
 
         Return None, and change nothing, while another process holds the lease of this replica. ``revision``: of the
-        people that the replica follows. ``serving``: it may own cameras.
+        people that the replica follows. ``serving``: it may own cameras and lead. ``connected``: to the broker.
         """
 
     def read(self) -> ClusterView:

@@ -78,6 +78,7 @@ class Replica:
             MembershipSettings(LEASE_S, names_s, f"http://{name}"),
             self._own.read_revision,
             self._find_cleared,
+            is_connected=lambda: self.mqtt.connected,
         )
         self.announcements = Announcements(settings, (), ClusterMember(self.membership, self.notes))
         self.mqtt = MqttInterface(

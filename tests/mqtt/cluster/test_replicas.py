@@ -417,6 +417,48 @@ def test_removal_is_busy_while_the_broker_confirms_nothing(replicas: Replicas, b
     wait_for(lambda: _is_answered(replica))
 
 
+def test_cameras_of_a_replica_that_does_not_reach_the_broker_move(replicas: Replicas, broker: Broker) -> None:
+    """Regression: it kept them, so that nobody followed them, and each removal of a person got ``busy``."""
+    started = replicas.start("ada", "ben")
+    cameras = {f"cam{number}" for number in range(8)}
+    started[0].membership.add_cameras(cameras)
+    wait_for(lambda: frozenset().union(*(each.membership.owned for each in started)) == cameras)
+    wait_for(lambda: all(each.membership.owned for each in started))
+    lost = replicas.leader
+    (other,) = (each for each in started if each is not lost)
+    camera = min(lost.membership.owned)
+    person = (PresentPerson(Person("grace", "Grace"), 1.0),)
+    lost.announcements.announcer.announce_presence(Presence(camera=camera, people=person))
+    wait_for(lambda: "grace" in json.dumps(retained(broker).get(f"facegate/{camera}/present")))
+    lost.broker_proxy.cut()
+    wait_for(lambda: other.membership.owned == cameras and other.membership.is_leader)
+    assert not lost.membership.owned
+    lost.announcements.announcer.remove_person("grace")
+    with closing(PostgresDatabase(replicas.url)) as database, database.transaction() as db:
+        db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+    wait_for(lambda: _is_answered(other))
+    assert "grace" not in json.dumps(retained(broker))
+    lost.broker_proxy.mend()
+    wait_for(lambda: bool(lost.membership.owned))
+    assert other.membership.is_leader
+
+
+def test_cameras_stay_while_the_broker_restarts(replicas: Replicas, broker: Broker) -> None:
+    started = replicas.start("ada", "ben")
+    cameras = {f"cam{number}" for number in range(8)}
+    started[0].membership.add_cameras(cameras)
+    wait_for(lambda: all(each.membership.owned for each in started))
+    wait_for(lambda: frozenset().union(*(each.membership.owned for each in started)) == cameras)
+    owned = [each.membership.holdings().cameras for each in started]
+    broker.stop()
+    wait_for(lambda: not any(each.mqtt.connected for each in started))
+    views = [each.membership.view for each in started]
+    wait_for(lambda: not any(replica.connected for view in views for replica in view().replicas))
+    broker.start()
+    wait_for(lambda: all(each.mqtt.connected for each in started))
+    assert [each.membership.holdings().cameras for each in started] == owned
+
+
 def _is_answered(replica: Replica) -> bool:
     try:
         replica.membership.confirm_everywhere(removed=True)
