@@ -245,6 +245,32 @@ def test_every_command_is_documented_with_its_options() -> None:
     assert set(re.findall(r"^\| `(facegate [^`]+)` \|", text_of(COMMANDS), re.MULTILINE)) == set(found)
 
 
+COMMAND_LINE = re.compile(
+    r"^(?:\$ )?(?:sudo )?(?:docker compose exec (?:-\S+ )*(?!-)\S+ )?(?:\S*/)?facegate ([a-z][^|>#&;\n]*)", re.MULTILINE
+)
+"""A command of Facegate in a block of a page."""
+
+
+def command_lines(text: str) -> Iterator[str]:
+    for block in re.findall(r"^ *```(?:sh|console)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        yield from COMMAND_LINE.findall(re.sub("^ +", "", block.replace("\\\n", ""), flags=re.MULTILINE))
+
+
+def test_commands_of_the_pages_exist_with_their_options() -> None:
+    found = {name: command.params for name, command in commands(main)} if isinstance(main, Group) else {}
+    lines = [(path.name, line) for path in PAGES for line in command_lines(path.read_text())]
+    assert len(lines) > 50
+    for page, line in lines:
+        words = line.split()
+        name = next((name for n in (3, 2, 1) if (name := " ".join(("facegate", *words[:n]))) in found), None)
+        assert name is not None, f"{page} has the command: facegate {line}"
+        known = {
+            option for each in found[name] if isinstance(each, Option) for option in (*each.opts, *each.secondary_opts)
+        }
+        given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        assert given <= known | {"--help"}, f"{page} has unknown options: facegate {line}"
+
+
 def settings(section: BaseModel, path: str = "") -> Iterator[tuple[str, object]]:
     for name in type(section).model_fields:
         value = getattr(section, name)

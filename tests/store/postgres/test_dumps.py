@@ -1,10 +1,16 @@
-"""The dumps of docs/how-to/run-several-gateways.md: people in one, and in another what must not become older."""
+"""The scripts that dump and restore a database: people in one dump, and in another what must not become older."""
 
 from __future__ import annotations
 
+import os
+import pwd
+import re
+import stat
 import subprocess
+import uuid
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -18,48 +24,100 @@ from tests.people.environment import KEY, OTHER_KEY
 from tests.store.examples import enrol, people, picture
 from tests.support import ROOT
 
-KEPT = "facegate.(data_keys|key_check|tombstones|tokens|audit|audit_key|checkpoint)"
-"""The tables that the page dumps apart."""
+SCRIPTS = ROOT / "config" / "cluster" / "postgresql"
+PAGE = ROOT / "docs" / "how-to" / "run-several-gateways.md"
+IS_ROOT = os.geteuid() == 0
+
+pytestmark = pytest.mark.skipif(
+    IS_ROOT and "postgres" not in {user.pw_name for user in pwd.getpwall()},
+    reason="root runs the programs of PostgreSQL as the user postgres, who is missing",
+)
 
 
-def test_page_names_these_tables() -> None:
-    page = (ROOT / "docs" / "how-to" / "run-several-gateways.md").read_text()
-    for option in ("--exclude-table-data", "--data-only --table"):
-        assert f"{option}='{KEPT}' facegate" in page.replace("\\\n  ", "")
+def run(script: str, url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a script of config/cluster/postgresql against the server of an address."""
+    parts = urlsplit(url)
+    variables = {
+        "PATH": f"{find_programs()}:{os.environ['PATH']}",
+        "PGHOST": str(parts.hostname),
+        "PGPORT": str(parts.port),
+        "PGUSER": str(parts.username),
+        "PGPASSWORD": parts.password or "",
+    }
+    command = ["sh", str(SCRIPTS / script), *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
 
 
-def test_page_keeps_others_from_the_dumps_and_from_the_restored_database(
-    postgres_server: PostgresServer,
-) -> None:
-    page = (ROOT / "docs" / "how-to" / "run-several-gateways.md").read_text()
-    assert "umask 077\nsudo -u postgres pg_dump" in page
-    revoke = "REVOKE ALL ON DATABASE facegate_restored FROM PUBLIC"
-    assert f"psql --command '{revoke}'" in page
-    name = postgres_server.create_database().rpartition("/")[2]
-    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name}_other LOGIN PASSWORD 'other'")
-        others = f"{postgres_server.url_of(name)}?user={name}_other&password=other"
-        psycopg.connect(others).close()
-        connection.execute(revoke.replace("facegate_restored", name))
-        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            psycopg.connect(others)
-        connection.execute(f"DROP ROLE {name}_other")
+def name_of(url: str) -> str:
+    """Return the name of the database of an address."""
+    return urlsplit(url).path[1:]
 
 
-def run(program: str, *arguments: str) -> None:
-    subprocess.run([find_programs() / program, *arguments], check=True)
+def dump(url: str, folder: Path) -> tuple[Path, Path]:
+    """Make both dumps. Return the one of the people, and the other one."""
+    done = run("dump.sh", url, folder, name_of(url))
+    assert (done.returncode, done.stderr) == (0, "")
+    (people_dump,) = folder.glob("people-*.dump")
+    return people_dump, folder / "kept.dump"
 
 
-def test_erased_person_stays_erased_when_older_people_are_restored(
+def test_page_has_the_commands_of_the_scripts() -> None:
+    commands = re.findall(r"^sudo sh config/cluster/postgresql/(\w+\.sh) (.+)$", PAGE.read_text(), re.MULTILINE)
+    assert {name: len(words.split()) for name, words in commands} == {"dump.sh": 1, "restore.sh": 3}
+
+
+def test_other_users_of_the_machine_cannot_read_the_dumps(postgres_url: str, tmp_path: Path) -> None:
+    with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
+        enrol(store, "Ada")
+    dump(postgres_url, tmp_path)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_failed_dump_leaves_the_dumps_of_before(postgres_url: str, tmp_path: Path) -> None:
+    """Regression: a dump without a server left an empty file in place of the only copy of the data keys."""
+    with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
+        enrol(store, "Ada")
+    before = {path: path.read_bytes() for path in dump(postgres_url, tmp_path)}
+    done = run("dump.sh", postgres_url, tmp_path, "absent")
+    assert done.returncode == 1
+    assert "The dumps of before are unchanged." in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_restored_database_is_closed_to_other_users(
     postgres_url: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    older, kept = tmp_path / "people.dump", tmp_path / "kept.dump"
+    with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
+        enrol(store, "Ada")
+    database = f"restored_{uuid.uuid4().hex}"
+    done = run("restore.sh", postgres_url, database, *dump(postgres_url, tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    other = f"?user={database}_other&password=other"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {database}_other LOGIN PASSWORD 'other'")
+        psycopg.connect(postgres_url + other).close()
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(postgres_server.url_of(database) + other)
+        connection.execute(f"DROP ROLE {database}_other")
+
+
+def test_dump_that_is_missing_makes_no_database(postgres_url: str, tmp_path: Path) -> None:
+    database = f"restored_{uuid.uuid4().hex}"
+    done = run("restore.sh", postgres_url, database, tmp_path / "people.dump", tmp_path / "kept.dump")
+    assert done.returncode != 0
+    assert "people.dump" in done.stderr
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None
+
+
+def test_erased_person_stays_erased_when_older_people_are_restored(postgres_url: str, tmp_path: Path) -> None:
+    older = tmp_path / "older.dump"
     with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
         enrol(store, "Ada")
         enrol(store, "Bob", picture("d2"))
         store.tokens.add(Token("phone", "admin", 1.0), b"1" * 32)
         store.audit.flush()
-        run("pg_dump", "--format=custom", f"--exclude-table-data={KEPT}", "--file", str(older), postgres_url)
+        dump(postgres_url, tmp_path)[0].rename(older)
         store.people.remove("ada", REST_CALLER, erase=True)
         store.keys.destroy_erased()
         store.tokens.remove("phone")
@@ -67,11 +125,11 @@ def test_erased_person_stays_erased_when_older_people_are_restored(
         store.audit.flush()
         store.keys.rotate(Cipher(OTHER_KEY))
         head = store.audit.read_head()
-        run("pg_dump", "--format=custom", "--data-only", f"--table={KEPT}", "--file", str(kept), postgres_url)
-    restored = postgres_server.create_database()
-    for each in (older, kept):
-        run("pg_restore", "--exit-on-error", "--dbname", restored, str(each))
-    with closing(PostgresStore(restored, Cipher(OTHER_KEY))) as store:
+        kept = dump(postgres_url, tmp_path)[1]
+    database = f"restored_{uuid.uuid4().hex}"
+    done = run("restore.sh", postgres_url, database, older, kept)
+    assert (done.returncode, done.stderr) == (0, "")
+    with closing(PostgresStore(postgres_url.replace(name_of(postgres_url), database), Cipher(OTHER_KEY))) as store:
         assert [each.slug for each in people(store)] == ["bob"]
         assert store.tokens.list_tokens() == []
         assert store.audit.read_head() == head

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Dumps the database of a cluster into a folder, on the machine of the database:
+#   sudo sh dump.sh FOLDER [DATABASE]
+# people-DATE.dump may be kept for long. kept.dump has what must not become older, such as the data keys, so there is only
+# one. docs/how-to/run-several-gateways.md says why. Variables such as PGPORT apply.
+set -eu
+[ $# -ge 1 ] || { echo "dump.sh: expected a folder for the dumps, such as: sudo sh dump.sh /mnt/usb" >&2; exit 2; }
+folder=$1
+database=${2:-facegate}
+kept='facegate.(data_keys|key_check|tombstones|tokens|audit|audit_key|checkpoint)'
+as_postgres=
+[ "$(id -u)" != 0 ] || as_postgres='runuser -u postgres --'
+# Names and keys are in the dumps: nobody else may read them.
+umask 077
+
+# dump FILE OPTION...: a file of before is replaced only by a complete one.
+dump() {
+    file=$1
+    shift
+    if ! (cd / && $as_postgres pg_dump --format=custom "$@" "$database") >"$file.new" || ! sync "$file.new"; then
+        rm -f "$file.new"
+        echo "dump.sh: $file was not written; see above. The dumps of before are unchanged." >&2
+        exit 1
+    fi
+    mv "$file.new" "$file"
+}
+
+# The keys last: they open everything that is in the dump of the people.
+dump "$folder/people-$(date +%F).dump" --exclude-table-data="$kept" --exclude-table='facegate.search_*'
+dump "$folder/kept.dump" --data-only --table="$kept"
