@@ -37,8 +37,8 @@ class ReplicaParts:
 
     def __init__(self, settings: Settings, instance: str) -> None:
         self._settings = settings
-        self._store = open_cluster_store(settings)
-        self.owned = OwnedCameras(shared=True)
+        self._store = open_cluster_store(settings, instance)
+        self.owned = OwnedCameras(shared=True, owner=instance)
         cluster = settings.cluster
         self.membership = Membership(
             instance,

@@ -39,7 +39,7 @@ class Journal:
 
     ``writes``: an executor with one thread, which keeps the order. ``is_ignored``: returns whether nobody wants to be
     told about an unknown group; it may wait for the store. ``post``: lets the thread of the live cameras call a
-    function.
+    function. ``owner``: this replica, if it shares the cameras with others.
     """
 
     def __init__(
@@ -48,11 +48,13 @@ class Journal:
         writes: Executor,
         is_ignored: Callable[[int], bool],
         post: Callable[[Callable[[], None]], None],
+        owner: str | None = None,
     ) -> None:
         self._store = store
         self._writes = writes
         self._is_ignored = is_ignored
         self._post = post
+        self._owner = owner
         self._waiting: dict[str, SightingRecord] = {}
         self._write: Future[None] | None = None
         self._retry_at = -math.inf
@@ -136,7 +138,7 @@ class Journal:
 
     def _save(self, records: Mapping[str, SightingRecord], forgotten: Collection[str]) -> None:
         try:
-            deleted = self._store.save(list(records.values()))
+            deleted = self._store.save(list(records.values()), self._owner)
         except GatewayError as error:
             log.error("sightings cannot be stored now: %s", error)
             self._post(lambda: self._wait_again(records, forgotten))

@@ -7,9 +7,13 @@ from collections.abc import Callable, Collection
 
 
 class OwnedCameras:
-    """The cameras of this gateway. Safe to use from any thread. ``shared``: replicas share the cameras."""
+    """The cameras of this gateway. Safe to use from any thread.
 
-    def __init__(self, *, shared: bool = False) -> None:
+    ``shared``: replicas share the cameras. ``owner``: this replica, as the database of the cluster knows it.
+    """
+
+    def __init__(self, *, shared: bool = False, owner: str | None = None) -> None:
+        self.owner = owner
         self._lock = threading.Lock()
         self._names: frozenset[str] | None = frozenset() if shared else None
         self._listeners: list[Callable[[], None]] = []

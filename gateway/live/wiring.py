@@ -60,7 +60,8 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     live, again_s = settings.live, settings.sightings.again_s
     gallery, decision = parts.people.gallery, parts.people.decision
     judge = FaceJudge(gallery, decision)
-    journal = Journal(parts.people.sightings, parts.writes, parts.people.groups.is_ignored, tasks.put)
+    groups, owner = parts.people.groups, parts.owned.owner
+    journal = Journal(parts.people.sightings, parts.writes, groups.is_ignored, tasks.put, owner)
     presence = PresenceBoard(parts.announcer)
     book = SightingBook(
         SightingDecision(gallery, decision),

@@ -128,7 +128,7 @@ def test_records_of_a_lost_camera_do_not_replace_those_of_its_next_owner(
     show(first, ADAS)
     (sighting,) = opened(first)
 
-    def fail(_records: object) -> list[str]:
+    def fail(_records: object, _owner: object) -> list[str]:
         raise GatewayError("the database is away")
 
     # The first replica cannot reach the store, and its lease ends.

@@ -41,7 +41,7 @@ def test_records_that_wait_for_the_store_are_bounded(monkeypatch: pytest.MonkeyP
     saved: list[int] = []
 
     class FullStore:
-        def save(self, records: list[object]) -> None:
+        def save(self, records: list[object], _owner: object) -> None:
             saved.append(len(records))
             raise GatewayError("the disk is full")
 
@@ -63,7 +63,7 @@ def test_failed_write_does_not_hold_up_the_thread_of_the_writes(monkeypatch: pyt
     saved: list[int] = []
 
     class AwayStore:
-        def save(self, records: list[object]) -> list[str]:
+        def save(self, records: list[object], _owner: object) -> list[str]:
             saved.append(len(records))
             if len(saved) == 1:
                 raise GatewayError("the database is away")

@@ -625,7 +625,7 @@ def test_write_that_failed_gives_no_old_face_to_a_person_of_the_same_name(
     assert live.people.sightings.list_sightings(person="ada_lovelace") == []
 
 
-def _full_disk(_records: object) -> list[str]:
+def _full_disk(_records: object, _owner: object) -> list[str]:
     raise GatewayError("the disk is full")
 
 

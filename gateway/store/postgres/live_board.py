@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence, Presence, PresentPerson
 from gateway.store.protocols.live_board import Board, CameraNote
+from gateway.store.relational.camera_owners import find_owned_cameras
 from gateway.store.relational.database import Connection, Database
 
 _WRITE_CAMERA = """
@@ -43,15 +44,21 @@ ORDER BY cluster_cameras.name
 
 
 class PostgresLiveBoard:
-    """The tables of the board, as store.protocols.LiveBoard describes it."""
+    """The tables of the board, as store.protocols.LiveBoard describes it. ``owner``: the replica that writes.
 
-    def __init__(self, database: Database) -> None:
+    What it writes of a camera that it does not own any more is dropped.
+    """
+
+    def __init__(self, database: Database, owner: str) -> None:
         self._database = database
+        self._owner = owner
 
     def write(self, notes: Sequence[CameraNote]) -> None:
         with self._database.transaction() as db:
+            owned = find_owned_cameras(db, self._owner)
             for note in notes:
-                _write(db, note)
+                if note.state.camera in owned:
+                    _write(db, note)
 
     def forget(self, camera: str) -> None:
         with self._database.transaction() as db:

@@ -20,12 +20,13 @@ class Sightings(Protocol):
     out of records: nothing can be compared with them. Sightings that cannot be read are left out too.
     """
 
-    def save(self, records: Sequence[SightingRecord]) -> list[str]:
+    def save(self, records: Sequence[SightingRecord], owner: str | None = None) -> list[str]:
         """Write sightings, or replace them by their ids. A record without a face leaves a stored face as it is.
 
         A sighting that was deleted meanwhile, such as by an erasure, is not stored again: the ids of such sightings are
         returned. A sighting of a person who was removed meanwhile, also as a candidate, is not stored. Neither is a
-        sighting that ended, if ``SightingLimits.keep_days`` is 0.
+        sighting that ended, if ``SightingLimits.keep_days`` is 0. ``owner``: the replica of a cluster that writes. What
+        it writes of a camera that it does not own any more is dropped: the next owner may have newer records.
         """
 
     def read_open(self) -> list[SightingRecord]:

@@ -10,6 +10,7 @@ from gateway.model import Descriptor, Person
 from gateway.model.sightings import Sighting
 from gateway.store.limits import SightingLimits
 from gateway.store.records import SightingRecord, StoredFace
+from gateway.store.relational.camera_owners import find_owned_cameras
 from gateway.store.relational.data_keys import NOBODY, DataKeys
 from gateway.store.relational.database import Connection, Database, Row
 from gateway.store.relational.sighting_expiry import delete_old
@@ -58,8 +59,10 @@ class RelationalSightings:
         self._limits = limits
         self._damaged: set[int] = set()
 
-    def save(self, records: Sequence[SightingRecord]) -> list[str]:
+    def save(self, records: Sequence[SightingRecord], owner: str | None = None) -> list[str]:
         with self._database.transaction() as db:
+            owned = None if owner is None else find_owned_cameras(db, owner)
+            records = [each for each in records if owned is None or each.sighting.camera in owned]
             deleted = [each.sighting.id for each in records if _was_deleted(db, each)]
             for record in records:
                 if record.sighting.id not in deleted:

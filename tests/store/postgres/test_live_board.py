@@ -21,6 +21,31 @@ def enrol(database: PostgresDatabase, *people: Person) -> None:
         )
 
 
+REPLICA = "a"
+
+
+def open_board(database: PostgresDatabase, *cameras: str) -> PostgresLiveBoard:
+    """Return the board of a replica that owns the cameras."""
+    give_cameras(database, REPLICA, *cameras or ("porch", "yard"))
+    return PostgresLiveBoard(database, REPLICA)
+
+
+def give_cameras(database: PostgresDatabase, owner: str, *cameras: str) -> None:
+    """Make a replica the owner of cameras."""
+    with database.transaction() as db:
+        db.execute(
+            "INSERT INTO cluster_replicas"
+            " (id, process, lease_until, names_until, revision, serving, version, connected)"
+            " VALUES (?, 'one', clock_timestamp(), clock_timestamp(), 0, TRUE, '1', TRUE) ON CONFLICT DO NOTHING",
+            (owner,),
+        )
+        db.executemany(
+            "INSERT INTO cluster_cameras (name, owner) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner",
+            [(each, owner) for each in cameras],
+        )
+
+
 def place(person: Person, camera: str, *, present: bool = True, since: float = 1.0) -> PersonPresence:
     return PersonPresence(person=person, present=present, camera=camera, since=since, last_seen=since + 1)
 
@@ -34,15 +59,15 @@ def note(camera: str, *places: PersonPresence, strangers: int = 0) -> CameraNote
 def test_board_is_the_same_for_all_replicas(database: PostgresDatabase, other: PostgresDatabase) -> None:
     enrol(database, ADA, BOB)
     notes = [note("porch", place(ADA, "porch"), strangers=2), note("yard", place(BOB, "yard", present=False))]
-    PostgresLiveBoard(database).write(notes)
-    board = PostgresLiveBoard(other).read()
+    open_board(database).write(notes)
+    board = PostgresLiveBoard(other, REPLICA).read()
     assert list(board.cameras) == notes
     assert {each.person.slug: each.camera for each in board.people} == {"ada": "porch", "bob": "yard"}
 
 
 def test_person_is_on_the_camera_that_they_came_to_last(database: PostgresDatabase) -> None:
     enrol(database, ADA)
-    board = PostgresLiveBoard(database)
+    board = open_board(database)
     board.write([note("porch", place(ADA, "porch", since=10.0)), note("yard", place(ADA, "yard", since=20.0))])
     assert [each.camera for each in board.read().people] == ["yard"]
     board.write([note("yard", place(ADA, "yard", since=20.0, present=False))])
@@ -51,7 +76,7 @@ def test_person_is_on_the_camera_that_they_came_to_last(database: PostgresDataba
 
 def test_only_the_last_place_of_a_person_stays(database: PostgresDatabase) -> None:
     enrol(database, ADA)
-    board = PostgresLiveBoard(database)
+    board = open_board(database)
     board.write([note("porch", place(ADA, "porch", present=False, since=10.0))])
     board.write([note("yard", place(ADA, "yard", present=False, since=20.0))])
     assert database.rows("SELECT camera FROM live_people") == [("yard",)]
@@ -59,7 +84,7 @@ def test_only_the_last_place_of_a_person_stays(database: PostgresDatabase) -> No
 
 def test_removed_person_is_on_no_camera_any_more(database: PostgresDatabase) -> None:
     enrol(database, ADA, BOB)
-    board = PostgresLiveBoard(database)
+    board = open_board(database)
     shown = note("porch", place(ADA, "porch"), place(BOB, "porch"))
     board.write([shown])
     database.rows("DELETE FROM people WHERE slug = ? RETURNING id", ("ada",))
@@ -72,7 +97,7 @@ def test_removed_person_is_on_no_camera_any_more(database: PostgresDatabase) -> 
 
 def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
     enrol(database, ADA)
-    board = PostgresLiveBoard(database)
+    board = open_board(database)
     board.write([note("porch", place(ADA, "porch"))])
     board.forget("porch")
     found = board.read()
@@ -80,7 +105,7 @@ def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
 
 
 def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) -> None:
-    board, now, day = PostgresLiveBoard(database), time.time(), 86_400.0
+    now, day = time.time(), 86_400.0
     ages = {"new": (0.0, None), "sends": (30 * day, 60.0), "quiet": (30 * day, day), "silent": (30 * day, 8 * day)}
     ages |= {
         "never": (8 * day, None),
@@ -88,9 +113,10 @@ def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) 
         "other": (30 * day, 8 * day),
         "off": (30 * day, 8 * day),
     }
+    board = open_board(database, *ages)
     with database.transaction() as db:
         for name, (added, last) in ages.items():
-            db.execute("INSERT INTO cluster_cameras (name, added) VALUES (?, to_timestamp(?))", (name, now - added))
+            db.execute("UPDATE cluster_cameras SET added = to_timestamp(?) WHERE name = ?", (now - added, name))
             if last is not None:
                 state = CameraState(camera=name, connected=False, last_frame=now - last)
                 board.write([CameraNote(state, Presence(camera=name))])
@@ -104,3 +130,12 @@ def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) 
     assert board.find_silent(own, 2_000) == ["never", "silent"]
     # Without room for others, a camera that sent nothing for ten minutes is displaced.
     assert board.find_silent(own, len(ages)) == ["never", "quiet", "silent"]
+
+
+def test_late_note_of_a_former_owner_is_dropped(database: PostgresDatabase) -> None:
+    board = open_board(database)
+    board.write([note("porch", strangers=1)])
+    give_cameras(database, "b", "porch")
+    PostgresLiveBoard(database, "b").write([note("porch", strangers=2)])
+    board.write([note("porch", strangers=1)])
+    assert [each.presence.strangers for each in board.read().cameras] == [2]
