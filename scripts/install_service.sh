@@ -94,6 +94,11 @@ if [ -z "$root" ] && [ -d /run/systemd/system ]; then
   # The service runs already if this is an update. It may have to wait for its broker, so nothing waits for it here.
   systemctl try-restart --no-block facegate ||
     echo "install-service: the service was not restarted: see above, and run \`systemctl status facegate\`."
+  # Replicas of a cluster on this machine are restarted one after the other, so that one of them always serves.
+  replicas=$(systemctl list-units --plain --no-legend --state=active,activating 'facegate@*.service' | cut -d ' ' -f 1)
+  for each in $replicas; do
+    echo "install-service: $each still runs the version of before: sudo systemctl restart ${each%.service}"
+  done
 fi
 cat <<END
 install-service: done. Next:
