@@ -81,5 +81,7 @@ class RequestConnection:
         self._watchdog.tick()
 
     def _end(self) -> bool:
-        is_explained = self._explains_end()
-        return self._upkeep.end(self.reconnector.ledger.oldest_unconfirmed()) or is_explained
+        session = self.reconnector.session
+        is_own = session is not None and bool(session.cut_reason)
+        unconfirmed = self.reconnector.ledger.oldest_unconfirmed()
+        return self._upkeep.end(unconfirmed, is_own=is_own) or self._explains_end()

@@ -75,11 +75,14 @@ class Upkeep:
         self._loopback.tick(session)
         self._announcements.tick()
 
-    def end(self, unconfirmed: Delivery[Session] | None) -> bool:
-        """Return whether it is known why the session ended.
+    def end(self, unconfirmed: Delivery[Session] | None, *, is_own: bool) -> bool:
+        """Return whether it is known which message ended the session.
 
-        ``unconfirmed``: the oldest delivery whose replies the broker had not acknowledged at its end.
+        ``unconfirmed``: the oldest delivery whose replies the broker had not acknowledged at its end. ``is_own``: this
+        gateway ended the session on purpose, so no message is to blame.
         """
         self._loopback.end_session()
+        if is_own:
+            return False
         is_announcement = self._announcements.end_session()
         return self._poison_guard.connection_ended(unconfirmed) or is_announcement

@@ -39,6 +39,9 @@ from gateway.mqtt.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
+LEASE_ENDED = "the lease of this replica has ended. It answers nothing until it reaches the database again"
+LEADS_NO_MORE = "this replica does not lead any more"
+
 DRAIN_S = 2.0
 """Time for the requests to come in that the broker had given to this replica before it unsubscribed."""
 
@@ -122,7 +125,7 @@ class ReplicaConnections:
         """Take no more commands. The broker keeps them for the next leader."""
         self._may_connect_as_leader = False
         # The connection is cut: the broker publishes the last will if no other leader continues the session.
-        self.leader.reconnect()
+        self.leader.reconnect(LEADS_NO_MORE)
 
     @contextmanager
     def last_words(self) -> Iterator[None]:
@@ -221,7 +224,7 @@ class ReplicaConnections:
         if self._leads() and session.may_publish():
             self._downtime.write()
         elif not self._has_last_words:
-            self.leader.reconnect()
+            self.leader.reconnect(LEADS_NO_MORE)
 
     def _cut_without_lease(self, connection: Reconnector, session: Session) -> bool:
         """Cut the connection if the lease has ended since it began: all that waits to be sent is dropped.
@@ -230,8 +233,7 @@ class ReplicaConnections:
         """
         if session.may_publish():
             return False
-        log.warning("the lease of this replica has ended: it answers nothing until it reaches the database again")
-        connection.reconnect()
+        connection.reconnect(LEASE_ENDED)
         return True
 
     def _require_naming(self) -> None:

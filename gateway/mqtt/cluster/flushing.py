@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable
 
@@ -11,8 +10,6 @@ from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.reconnector import Reconnector
 from gateway.mqtt.transport.session import Session
-
-log = logging.getLogger(__name__)
 
 POLL_S = 0.01
 
@@ -30,8 +27,7 @@ def flush(connections: Iterable[Reconnector], topic: str, seconds: float) -> Non
         while not marker.settled and marker.session.connected and time.monotonic() < deadline:
             time.sleep(POLL_S)
         if not marker.settled and connection.session is marker.session:
-            log.warning("the broker did not take the messages of a connection within %g s: it is cut", seconds)
-            connection.reconnect()
+            connection.reconnect(f"the broker did not take its messages within {seconds:g} s")
 
 
 def _send_marker(session: Session | None, topic: str) -> Delivery[Session] | None:

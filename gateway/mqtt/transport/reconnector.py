@@ -132,9 +132,9 @@ class Reconnector:
         if self._start_error is not None:
             raise self._start_error
 
-    def reconnect(self) -> None:
-        """Cut the session, so that a new one begins."""
-        if self._session is not None and not self._session.abort():
+    def reconnect(self, reason: str = "") -> None:
+        """Cut the session, so that a new one begins. ``reason``: one that lies in this gateway, in words."""
+        if self._session is not None and not self._session.abort(reason):
             self._on_fatal(GatewayError("the thread of an MQTT connection does not end"))
 
     def wake(self) -> None:
@@ -173,10 +173,14 @@ class Reconnector:
                 self._woken.wait(backoff.RETRY_PAUSES_S[0])
                 self._woken.clear()
                 continue
-            self._backoff.record_try(lasted, explained=lasted is not None and self._on_down())
+            self._backoff.record_try(lasted, explained=lasted is not None and self._is_end_explained())
             if self._backoff.at_limit and not self._stopping.is_set():
                 self._report_shared_client_id()
             self._stopping.wait(self._backoff.pause())
+
+    def _is_end_explained(self) -> bool:
+        is_explained = self._on_down()
+        return is_explained or (self._session is not None and bool(self._session.cut_reason))
 
     def _run_session(self) -> float | None:
         """Run one session until it ends. Return the seconds that it lasted, or None if it never was connected.
@@ -223,7 +227,10 @@ class Reconnector:
             session.close(self._farewell)
         else:
             session.abort()
-            log.warning("the connection to the broker is lost (%s); trying again", session.end_reason)
+            if session.cut_reason:
+                log.warning("the connection to the broker is closed: %s", session.cut_reason)
+            else:
+                log.warning("the connection to the broker is lost (%s); trying again", session.end_reason)
             self._metrics.count("connections_lost")
         return time.monotonic() - began
 

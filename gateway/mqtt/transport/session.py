@@ -78,6 +78,8 @@ class Session:
         self.refusal: str | None = None
         """The reason for which the broker refused the connection."""
         self.end_reason = "no answer"
+        # Of this gateway, if it cut the connection on purpose.
+        self.cut_reason = ""
 
     @property
     def broker_answered(self) -> bool:
@@ -164,18 +166,16 @@ class Session:
         # full of replies), the connection is cut, and the last will says the same. Without a farewell the gateway must
         # publish nothing, the last will included. So it always sends DISCONNECT then: if a socket is closed while
         # mosquitto 2.0 acknowledges something, mosquitto takes the connection for lost and publishes the will.
-        if (
-            not self.connected
-            or self._outgoing.wait_until_empty(DRAIN_TIMEOUT_S, self._client.ended)
-            or farewell is None
-        ):
+        is_drained = not self.connected or self._outgoing.wait_until_empty(DRAIN_TIMEOUT_S, self._client.ended)
+        if is_drained or farewell is None:
             with contextlib.suppress(OSError):  # the connection has just ended by itself
                 self._client.disconnect()
             self._client.ended.wait(THREAD_END_TIMEOUT_S)
         self.abort()
 
-    def abort(self) -> bool:
-        """Cut the connection immediately. Return whether paho's thread has ended."""
+    def abort(self, reason: str = "") -> bool:
+        """Cut the connection now. Return whether paho's thread has ended. ``reason``: one that lies in this gateway."""
+        self.cut_reason = self.cut_reason or (reason if self.connected else "")
         self.connected = False
         self._client.cut()
         ended = self._client.ended.wait(THREAD_END_TIMEOUT_S)

@@ -24,6 +24,7 @@ from gateway.errors import Busy
 from gateway.model import Person
 from gateway.model.cluster import FORGOTTEN_AFTER_S
 from gateway.model.sightings import Presence, PresentPerson
+from gateway.mqtt.announcements import publish_guard
 from gateway.mqtt.cluster import replica_status
 from gateway.mqtt.cluster.specs import NEED
 from gateway.mqtt.transport import backoff
@@ -226,8 +227,9 @@ def test_reply_that_was_computed_before_the_end_of_the_lease_is_not_published(
     wait_for(lambda: not session.connected)
     replica.broker_proxy.mend()
     replica.store_proxy.mend()
+    # The replica looks at the session twice a second.
+    wait_for(lambda: replica.mqtt.connections.requests.session is not session)
     wait_for(lambda: replica.mqtt.health.connected and replica.mqtt.loopback.fresh)
-    assert replica.mqtt.connections.requests.session is not session
     device.publish("facegate/porch/request/detect/1", PICTURE)
     assert responses(device, 1) == ["1"]
     assert drain(device) == []
@@ -457,6 +459,28 @@ def test_cameras_stay_while_the_broker_restarts(replicas: Replicas, broker: Brok
     broker.start()
     wait_for(lambda: all(each.mqtt.connected for each in started))
     assert [each.membership.holdings().cameras for each in started] == owned
+
+
+def test_connections_that_a_replica_closes_itself_are_not_blamed_on_a_message(
+    replicas: Replicas, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: after three outages of the database the description of the replica was not published for an hour."""
+    (replica,) = replicas.start("ada")
+    replica.membership.add_cameras(["porch"])
+    topic = f"facegate/bridge/replica/{replica.id}"
+    for _ in range(publish_guard.MAX_FAILED_CONNECTIONS + 1):
+        wait_for(lambda: retained(broker)[topic]["cameras"] == ["porch"])
+        # The broker does not confirm this description before the replica closes the connection.
+        replica.broker_proxy.stall()
+        replica.side.gain_cameras()
+        replica.store_proxy.cut()
+        wait_for(lambda: not replica.mqtt.connections.requests.connected)
+        replica.broker_proxy.mend()
+        replica.store_proxy.mend()
+    wait_for(lambda: retained(broker)[topic] == {**retained(broker)[topic], "state": "online", "cameras": ["porch"]})
+    assert "the connection to the broker is closed: the lease of this replica has ended" in caplog.text
+    assert "is lost (" not in caplog.text
+    assert replica.announcements.warnings == ()
 
 
 def _is_answered(replica: Replica) -> bool:
