@@ -22,7 +22,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from device_sim.answer_counts import AnswerCounts
+from device_sim.answer_counts import WATCH_INTERVAL_S, AnswerCounts
 from device_sim.broker_choice import BrokerChoice, find_mosquitto, free_port, run_broker
 from device_sim.camera import Camera
 from device_sim.child_process import ChildProcess
@@ -56,6 +56,10 @@ ANSWER_TIMEOUT_S = 15.0
 DWELL = 6
 PEOPLE = {"obama": "Barack Obama", "biden": "Joe Biden", "hopper": "Grace Hopper"}
 """The enrolled people, by the first word of the file names of their photographs."""
+ABOUT_COUNTS = (
+    "Lost are pictures that got no answer: mostly live frames that a replica had when it was killed. The counts of the"
+    f" replicas are read every {WATCH_INTERVAL_S} s: the last answers before a kill and before the end are not in them."
+)
 NO_MOSQUITTO = (
     "mosquitto is not installed (sudo apt-get install mosquitto). Replicas share their requests by shared subscriptions"
     " of MQTT 5. amqtt, the other broker of the demos, has neither."
@@ -82,7 +86,13 @@ class Options:
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--for", "seconds", type=POSITIVE, metavar="SECONDS", help="End after this time. Default: at Ctrl-C.")
+@click.option(
+    "--for",
+    "seconds",
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="Send pictures for this time, and wait for the last answers. Default: until Ctrl-C.",
+)
 @click.option("--cameras", default=10, type=click.IntRange(min=1), metavar="N", help="Number of cameras.")
 @click.option("--rate", default=2.0, type=POSITIVE, metavar="FPS", help="Pictures per second of each camera.")
 @click.option("--data", default="data/cluster-demo", type=FOLDER, help="Folder for the logs.")
@@ -117,6 +127,7 @@ def run(options: Options, inbox: Inbox) -> None:
     # These are ended in the opposite order: cameras, gateways, broker, PostgreSQL.
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="facegate-cluster-")))
+        say(describe_demo(options.camera_names))
         say("Starting PostgreSQL and mosquitto.")
         store = stack.enter_context(PostgresServer())
         broker = Broker(port=free_port(), protocol="5")
@@ -141,6 +152,16 @@ def run(options: Options, inbox: Inbox) -> None:
         say("Stopping the gateways.")
     if not statistics.answered and not inbox.stopped:
         raise SimError(f"No result was received: see the logs in {options.data}.")
+
+
+def describe_demo(cameras: Sequence[str]) -> str:
+    """Return what is simulated, and which cameras a replica owns."""
+    asking = [name for name in cameras if name.startswith("gate")]
+    requests = f" {' and '.join(asking)} send requests, which any replica answers." if asking else ""
+    return (
+        f"The recognition is simulated: a picture takes {PICTURE_MS:.0f} ms, and a comment in it names the face."
+        f" {len(cameras) - len(asking)} cameras send live frames, and each has one replica.{requests}"
+    )
 
 
 def make_replicas(
@@ -266,6 +287,7 @@ def report(options: Options, statistics: Statistics, director: Director) -> None
     click.echo(statistics.summary())
     parts = ", ".join(f"{name} {number}" for name, number in answered.items())
     click.echo(f"{director.kills} kills, {director.news.moves} moves of cameras; pictures answered: {parts}")
+    click.echo(ABOUT_COUNTS)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,11 @@ class Director:
         self.kills += 1
         victim.process.kill()
         victim.due = now + DOWN_S
-        role = ", the leader," if victim.name == self.news.leader else ""
         cameras = [camera for camera, owner in self.news.owners.items() if owner == victim.name]
-        served = f", which served {', '.join(cameras)}" if cameras else ""
-        self.news.add(f"{victim.name}{role} is killed{served}")
+        self.news.add(describe_kill(victim.name, cameras, leads=victim.name == self.news.leader))
+
+
+def describe_kill(name: str, cameras: Sequence[str], *, leads: bool) -> str:
+    """Return a sentence about a replica that is killed, with the cameras that it served."""
+    roles = [*(["it was the leader"] if leads else []), *([f"it served {', '.join(cameras)}"] if cameras else [])]
+    return f"{name} is killed" + (f": {' and '.join(roles)}" if roles else "")

@@ -16,6 +16,7 @@ from rich.console import Console
 from device_sim import cluster_demo
 from device_sim.answer_counts import AnswerCounts
 from device_sim.cluster_board import ClusterBoard, ClusterNews, ReplicaRow
+from device_sim.cluster_director import describe_kill
 from device_sim.cluster_state import ClusterListener, ReplicaState, read_state
 from device_sim.connection import Broker
 from device_sim.model import Answer, Picture
@@ -106,6 +107,26 @@ def test_pictures_of_the_demo_name_their_faces() -> None:
     assert names("obama_1.jpg") == ["Barack Obama"]
     assert names("stranger_2.jpg") == ["stranger_2"]
     assert names("empty_1.jpg") == []
+
+
+def test_demo_says_at_its_start_what_is_simulated_and_which_cameras_ask() -> None:
+    text = cluster_demo.describe_demo(["cam-1", "cam-2", "cam-3", "gate-1", "gate-2"])
+    assert "The recognition is simulated: a picture takes 60 ms" in text
+    assert "3 cameras send live frames" in text
+    assert "gate-1 and gate-2 send requests, which any replica answers." in text
+    assert "requests" not in cluster_demo.describe_demo(["cam-1"])
+
+
+@pytest.mark.parametrize(
+    ("cameras", "leads", "sentence"),
+    [
+        ((), False, "a is killed"),
+        (("cam-1", "cam-2"), False, "a is killed: it served cam-1, cam-2"),
+        (("cam-1",), True, "a is killed: it was the leader and it served cam-1"),
+    ],
+)
+def test_news_of_a_kill(cameras: Collection[str], leads: bool, sentence: str) -> None:
+    assert describe_kill("a", [*cameras], leads=leads) == sentence
 
 
 def test_demo_without_mosquitto_says_why_it_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
