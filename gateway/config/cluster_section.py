@@ -34,6 +34,19 @@ class ClusterSettings(Section):
             )
         return self
 
+    def check_needs(self, postgres_url: object | None, protocol: str) -> None:
+        """Raise ValueError if a replica cannot work with this store, or with this version of MQTT."""
+        if self.name is not None and postgres_url is None:
+            raise ValueError(
+                "cluster.name needs a store that all replicas share: set people.store to a database in PostgreSQL, or"
+                " remove cluster.name"
+            )
+        if self.name is not None and protocol == "3.1.1":
+            raise ValueError(
+                "cluster.name needs MQTT 5, by which the broker shares the requests among the replicas, but"
+                ' mqtt.protocol is 3.1.1: set mqtt.protocol to "5" or auto, or remove cluster.name'
+            )
+
     @property
     def names_s(self) -> float:
         """Seconds for which a replica names people without the database."""

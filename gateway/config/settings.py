@@ -122,12 +122,8 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _check_store_of_cluster(self) -> Settings:
-        if self.cluster.name is not None and self.people.postgres_url is None:
-            raise ValueError(
-                "cluster.name needs a store that all replicas share: set people.store to a database in PostgreSQL, or"
-                " remove cluster.name"
-            )
+    def _check_needs_of_cluster(self) -> Settings:
+        self.cluster.check_needs(self.people.postgres_url, self.mqtt.protocol)
         return self
 
     @model_validator(mode="after")

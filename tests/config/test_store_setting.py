@@ -81,3 +81,14 @@ def test_search_in_the_database_needs_vectors_that_are_not_encrypted(tmp_path: P
     name = key.partition(":")[0]
     with pytest.raises(ConfigError, match=rf"not encrypted, .*people\.{name} is set: remove gallery\.in_memory"):
         load(path)
+
+
+def test_replica_with_an_old_version_of_mqtt_is_refused(tmp_path: Path) -> None:
+    """Regression: the setting was accepted and ignored."""
+    path = tmp_path / "gateway.yaml"
+    text = "cluster: {name: site}\npeople: {store: 'postgresql://db.lan/facegate'}\nmqtt: {protocol: '%s'}\n"
+    path.write_text(text % "3.1.1")
+    with pytest.raises(ConfigError, match=r'cluster\.name needs MQTT 5.* set mqtt\.protocol to "5" or auto'):
+        load(path)
+    path.write_text(text % "5")
+    assert load(path).cluster.name == "site"
