@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence, Set
 
 from gateway.app.parts import JoinedParts
@@ -30,6 +31,8 @@ from gateway.service.named_answers import NamedAnswers
 from gateway.service.service import Submit
 from gateway.service.shared_cameras import SharedCameras
 from gateway.service.silent_cameras import SilentCameras
+
+log = logging.getLogger(__name__)
 
 
 class ReplicaParts:
@@ -149,6 +152,9 @@ class ReplicaParts:
 
     def start(self) -> None:
         """Join the cluster."""
+        log.info(
+            "this gateway is the replica %s of the cluster %s", self.membership.replica, self._settings.cluster.name
+        )
         self._leader_tasks.start()
         self._writer.start()
         if self._switches is not None:

@@ -21,6 +21,9 @@ OnCameras = Callable[[Set[str], Set[str]], object]
 RETRY_S = 0.5
 """Seconds after which a change is told again, if a listener failed."""
 
+MAX_LISTED = 10
+"""Cameras that a line of the log names."""
+
 LONGEST_WAIT_S = 1.0
 """The longest time without a look at the clock. A machine that slept must notice soon that its lease has ended."""
 
@@ -141,16 +144,35 @@ class ListenerCaller:
             has_left &= _call([partial(each, set(), change.lost) for each in reversed(self._on_cameras)])
         if not has_left:
             return False
+        _log_loss(change)
         # From here on the replica is known to hold what it gains: a loss in the meantime is told next.
         self._known = held
         self._on_told()
         if change.gained and not _call([partial(each, change.gained, set()) for each in self._on_cameras]):
             return False
+        if change.gained:
+            log.info("this replica owns %s now", _list(change.gained))
         self._told = replace(held, leads_since=told.leads_since)
         if change.begins_leadership and not _call([partial(each, True) for each in self._on_leader]):
             return False
+        if change.begins_leadership:
+            log.info("this replica leads the cluster now")
         self._told = held
         return True
+
+
+def _log_loss(change: Change) -> None:
+    if change.ends_leadership:
+        log.info("this replica does not lead the cluster any more")
+    if change.lost:
+        log.info("this replica does not own %s any more", _list(change.lost))
+
+
+def _list(cameras: Set[str]) -> str:
+    """Return the names of the first cameras, since there may be thousands, and the number of the others."""
+    more = len(cameras) - MAX_LISTED
+    others = f" and {more} more" if more > 0 else ""
+    return f"the camera{'s' * (len(cameras) > 1)} {', '.join(sorted(cameras)[:MAX_LISTED])}{others}"
 
 
 def _keep_held(told: Holdings, held: Holdings) -> Holdings:

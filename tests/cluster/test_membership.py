@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 
@@ -34,6 +35,19 @@ def patient_cluster(postgres_url: str) -> Iterator[Cluster]:
 
 def favourites(*replicas: str) -> dict[str, str | None]:
     return {camera: find_favourite(camera, replicas) for camera in CAMERAS}
+
+
+def test_log_says_what_a_replica_holds(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "gateway.cluster")
+    (replica,) = cluster.start("a")
+    replica.membership.add_cameras(CAMERAS[:2])
+    wait_for(lambda: "this replica leads the cluster now" in caplog.text)
+    wait_for(lambda: replica.known_cameras() == set(CAMERAS[:2]))
+    replica.membership.hand_over()
+    assert "this replica does not lead the cluster any more" in caplog.text
+    # One line for all cameras, or one for each.
+    assert re.search(r"this replica owns the cameras? cam\d(, cam\d)? now", caplog.text)
+    assert "this replica does not own the cameras cam0, cam1 any more" in caplog.text
 
 
 def test_single_replica_leads_and_owns_all_cameras(cluster: Cluster) -> None:
