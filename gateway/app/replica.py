@@ -11,6 +11,7 @@ from gateway.cluster.leader_tasks import LeaderTasks
 from gateway.cluster.membership import Membership, MembershipSettings
 from gateway.cluster.standing import Holdings
 from gateway.config import Settings
+from gateway.errors import GatewayError
 from gateway.live.announcer import Announcer
 from gateway.live.announcer_parts import LeaderAnnouncer, OwnerAnnouncer, RemovalAnnouncer
 from gateway.live.board_reader import BoardReader
@@ -20,7 +21,7 @@ from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.service import LiveService
 from gateway.live.switch_follower import SwitchFollower
 from gateway.live.switches import Switches
-from gateway.model.cluster import ClusterHealth
+from gateway.model.cluster import ClusterHealth, ClusterIdentity
 from gateway.mqtt.cluster.member import ClusterMember
 from gateway.people.cluster_store import open_cluster_store
 from gateway.people.services import PeopleServices
@@ -47,6 +48,7 @@ class ReplicaParts:
             instance,
             self._store.open_coordination,
             MembershipSettings(
+                ClusterIdentity(cluster.name or "", settings.mqtt.base),
                 cluster.lease_s,
                 cluster.names_s,
                 cluster.address,
@@ -103,7 +105,17 @@ class ReplicaParts:
         return self.membership.may_name_people()
 
     def use_people(self, people: PeopleServices) -> None:
-        """Divide the limit of enrolments, and make the place of all answers that may name people."""
+        """Divide the limit of enrolments, and make the place of all answers that may name people.
+
+        Raise StartError if the store belongs to another cluster.
+        """
+        # After the store is open, since it makes the tables.
+        try:
+            self.membership.check_cluster()
+        except GatewayError:
+            people.store.close()
+            self._store.close()
+            raise
         people.enrolment_limit.divide(self.count_replicas)
         self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_may_name_people)
 

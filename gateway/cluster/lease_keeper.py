@@ -13,6 +13,7 @@ from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follower
 from gateway.cluster.listener_caller import ListenerCaller
 from gateway.cluster.plan import make_plan
+from gateway.cluster.renewal import renew_lease
 from gateway.cluster.standing import Standing
 from gateway.errors import Busy, GatewayError
 from gateway.model.cluster import ClusterView
@@ -150,14 +151,14 @@ class LeaseKeeper:
         if stuck := self._find_stuck_part():
             self._note_problem(stuck)
             return
-        sent_at = boot_time()
         is_eligible, may_claim = self._eligibility.ask(), self._standing.may_claim
-        revision, connected = self._follower.revision, self._eligibility.connected
-        serving = may_claim and is_eligible
-        view = self._coordination.renew(self._member, revision=revision, serving=serving, connected=connected)
-        if view is None:
-            self._note_problem("another process uses the data folder of this replica, or ended a moment ago")
-            return
+        sent_at, view = renew_lease(
+            self._coordination,
+            self._member,
+            revision=self._follower.revision,
+            serving=may_claim and is_eligible,
+            connected=self._eligibility.connected,
+        )
         self._standing.apply_renewal(view, sent_at)
         self._note_problem(None)
         self._watch_revision(view.revision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 from gateway import __version__
@@ -16,9 +17,10 @@ from gateway.cluster.follower import Follow, Follower
 from gateway.cluster.lease_keeper import CameraRoom, LeaseKeeper
 from gateway.cluster.listener_caller import ListenerCaller, OnCameras, OnLeader
 from gateway.cluster.news_listener import NewsListener
+from gateway.cluster.renewal import describe_other_cluster
 from gateway.cluster.standing import Holdings, Standing
-from gateway.errors import Busy
-from gateway.model.cluster import ClusterHealth, ClusterView
+from gateway.errors import Busy, StartError
+from gateway.model.cluster import ClusterHealth, ClusterIdentity, ClusterView
 from gateway.store.protocols.coordination import Coordination, Member
 
 HAND_OVER_S = 10.0
@@ -32,6 +34,7 @@ class MembershipSettings:
     ``configured_cameras``: always find room, and are never forgotten.
     """
 
+    cluster: ClusterIdentity
     lease_s: float = 3.0
     names_s: float = 3.0
     address: str | None = None
@@ -64,8 +67,10 @@ class Membership:
         ``is_connected``: returns whether it has its connections to the broker. Without them it gets nothing more.
         """
         self.replica = replica
-        member = Member(
-            replica, secrets.token_hex(8), settings.lease_s, settings.names_s, __version__, settings.address
+        self._open_coordination = open_coordination
+        times = settings.lease_s, settings.names_s
+        self._member = member = Member(
+            settings.cluster, replica, secrets.token_hex(8), *times, __version__, settings.address
         )
         self._standing = Standing(replica, settings.lease_s, settings.names_s)
         self._listeners = ListenerCaller(self._standing, lambda: self._lease.wake(), lambda: self._follower.wake())
@@ -100,6 +105,14 @@ class Membership:
         A listener that raises an exception is called again with the same cameras.
         """
         self._listeners.add(on_leader, on_cameras)
+
+    def check_cluster(self) -> None:
+        """Raise StartError if the database, whose tables exist, belongs to another cluster with a live replica."""
+        with closing(self._open_coordination()) as coordination:
+            found = coordination.claim_cluster(self._member)
+        if found != self._member.cluster:
+            message = describe_other_cluster(found, self._member.cluster)
+            raise StartError(f"{message[0].upper()}{message[1:]}.")
 
     def start(self) -> None:
         """Join the cluster, as soon as the database answers."""

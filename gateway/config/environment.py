@@ -26,7 +26,7 @@ SettingPath = tuple[int | str, ...]
 
 
 class StrictEnvironment(EnvSettingsSource):
-    """A source of settings that refuses doubtful JSON."""
+    """A source of settings that refuses doubtful JSON. ``env_parse_none_str``: the text null is no value."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         """Return the value of the JSON. Raise ValueError for invalid JSON, a repeated key, or too many levels."""

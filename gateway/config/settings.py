@@ -243,4 +243,4 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources, the strongest first: the environment, then the file, which comes in as arguments."""
-        return StrictEnvironment(settings_cls), init_settings
+        return StrictEnvironment(settings_cls, env_parse_none_str="null"), init_settings

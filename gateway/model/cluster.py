@@ -9,6 +9,18 @@ FORGOTTEN_AFTER_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterIdentity:
+    """The cluster to which a replica belongs: ``name`` is ``cluster.name``, ``base`` is ``mqtt.base``."""
+
+    name: str
+    base: str
+
+    def __str__(self) -> str:
+        """Return both in words, for messages."""
+        return f"the cluster {self.name} on the base topic {self.base}"
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """A gateway of a cluster.
 

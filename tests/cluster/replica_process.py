@@ -13,13 +13,13 @@ import threading
 
 from gateway.cluster.membership import Membership, MembershipSettings
 from gateway.store.postgres.coordination import PostgresCoordination
-from tests.cluster.support import Observations
+from tests.cluster.support import IDENTITY, Observations
 
 
 def main() -> None:
     url, name, lease_s = sys.argv[1], sys.argv[2], float(sys.argv[3])
     own = PostgresCoordination(url, lease_s)
-    settings = MembershipSettings(lease_s, lease_s)
+    settings = MembershipSettings(IDENTITY, lease_s, lease_s)
     membership = Membership(name, lambda: PostgresCoordination(url, lease_s), settings, own.read_revision)
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())

@@ -7,15 +7,19 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.faults.proxy import Proxy
 from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.membership import Membership, MembershipSettings
+from gateway.model.cluster import ClusterIdentity
 from gateway.store.postgres.coordination import PostgresCoordination
 from gateway.store.postgres.database import PostgresDatabase as Database
 
 LEASE_S = 1.5
+
+IDENTITY = ClusterIdentity("site", "home")
+"""The cluster of all replicas, unless a test says otherwise."""
 
 CONFIGURED = frozenset({"configured"})
 """The camera that is in the settings of all replicas. No test has to add it."""
@@ -62,7 +66,7 @@ class Cluster:
         self.database = Database(url)
         self._url = url
         self._settings = MembershipSettings(
-            lease_s, lease_s if names_s is None else names_s, configured_cameras=CONFIGURED
+            IDENTITY, lease_s, lease_s if names_s is None else names_s, configured_cameras=CONFIGURED
         )
         self._stack = ExitStack()
         self.replicas: dict[str, Replica] = {}
@@ -76,11 +80,13 @@ class Cluster:
         self._stack.close()
         self.database.close()
 
-    def start(self, *names: str, ready: bool = True, connected: bool = True) -> list[Replica]:
+    def start(
+        self, *names: str, ready: bool = True, connected: bool = True, cluster: ClusterIdentity = IDENTITY
+    ) -> list[Replica]:
         """Start replicas. ``ready``: they can follow cameras. ``connected``: to the broker."""
-        return [self._start(name, ready, connected) for name in names]
+        return [self._start(name, ready, connected, cluster) for name in names]
 
-    def _start(self, name: str, ready: bool, connected: bool) -> Replica:
+    def _start(self, name: str, ready: bool, connected: bool, cluster: ClusterIdentity) -> Replica:
         port = port_of(self._url)
         proxy = self._stack.enter_context(Proxy(port))
         url = self._url.replace(f":{port}/", f":{proxy.port}/")
@@ -94,10 +100,11 @@ class Cluster:
             return replica.followed
 
         self._stack.callback(own.close)
+        settings = replace(self._settings, cluster=cluster)
         membership = Membership(
             name,
-            lambda: PostgresCoordination(url, self._settings.lease_s),
-            self._settings,
+            lambda: PostgresCoordination(url, settings.lease_s),
+            settings,
             follow,
             is_ready=lambda: replica.is_ready.is_set(),
             is_connected=lambda: replica.is_connected.is_set(),

@@ -10,6 +10,7 @@ from gateway.model.cluster import ClusterView
 from gateway.store.postgres.coordination import PostgresCoordination
 from gateway.store.postgres.database import PostgresDatabase
 from gateway.store.protocols.coordination import Member
+from tests.cluster.support import IDENTITY
 
 LEASE_S = 60.0
 """A lease that ends when the test says so."""
@@ -35,6 +36,7 @@ class Agreement(PostgresCoordination):
 @pytest.fixture
 def agreement(postgres_url: str) -> Iterator[Agreement]:
     agreement = Agreement(postgres_url)
+    agreement.claim_cluster(member("first"))
     yield agreement
     agreement.close()
 
@@ -44,7 +46,7 @@ def renew(agreement: Agreement, member: Member) -> ClusterView | None:
 
 
 def member(process: str, replica: str = "a") -> Member:
-    return Member(replica, process, LEASE_S, LEASE_S, "1")
+    return Member(IDENTITY, replica, process, LEASE_S, LEASE_S, "1")
 
 
 def own_everything(agreement: Agreement, process: Member) -> None:

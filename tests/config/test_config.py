@@ -522,6 +522,15 @@ def test_environment_overrides_the_file(write: Write, monkeypatch: pytest.Monkey
     assert (settings.mqtt.host, settings.mqtt.port) == ("broker.local", 8883)
 
 
+def test_null_in_the_environment_is_no_value(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: it was the text null, a valid name of a cluster."""
+    for variable in ("CLUSTER__NAME", "MQTT__USER", "PEOPLE__KEY_FILE", "PEOPLE__KEEP_DAYS", "RECOGNISER"):
+        monkeypatch.setenv(f"FACEGATE_{variable}", "null")
+    settings = load(write("mqtt: {user: gateway}\npeople: {keep_days: 5}"))
+    assert (settings.cluster.name, settings.mqtt.user, settings.recogniser) == (None, None, None)
+    assert (settings.people.key_file, settings.people.keep_days) == (None, None)
+
+
 def test_lists_and_maps_come_from_the_environment_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEGATE_OPERATIONS", '["detect"]')
     monkeypatch.setenv("FACEGATE_CAMERAS", '{"porch": {"operations": ["verify"]}}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from gateway.app.replica import ReplicaParts
 from gateway.cli.operations import operations
 from gateway.cluster.rendezvous import find_favourite
 from gateway.config import Settings
+from gateway.config.cluster_section import ClusterSettings
+from gateway.errors import StartError
 from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
 from gateway.store.postgres.statements import WRITE_LOCK
@@ -139,6 +142,14 @@ def test_change_by_a_command_waits_for_all_replicas(site: Site, tmp_path: Path) 
         assert replica.name("obama_2") == "Obama"
         run("people/erase", person="barack_obama")
         assert replica.name("obama_2") is None
+
+
+def test_gateway_with_another_name_of_the_cluster_is_refused(site: Site) -> None:
+    site.start("first")
+    other = site.settings("second").model_copy(update={"cluster": ClusterSettings(name="other")})
+    with pytest.raises(StartError, match="belongs to the cluster site on the base topic cluster, and") as refusal:
+        running(other).__enter__()
+    assert refusal.value.exit_code == os.EX_CONFIG
 
 
 def enrol(replica: Replica, name: str, picture: str) -> None:

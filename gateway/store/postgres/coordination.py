@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors
 
 from gateway.errors import Unavailable
-from gateway.model.cluster import FORGOTTEN_AFTER_S, ClusterView, OwnedCamera, Replica
+from gateway.model.cluster import FORGOTTEN_AFTER_S, ClusterIdentity, ClusterView, OwnedCamera, Replica
 from gateway.store.postgres import coordination_statements as statements
 from gateway.store.postgres.address import parse_address
 from gateway.store.postgres.connections import BoundedConnection, TimeLimits, connect
@@ -35,9 +35,15 @@ class PostgresCoordination:
         self._connection: BoundedConnection | None = None
         self._is_listening = False
 
+    def claim_cluster(self, member: Member) -> ClusterIdentity:
+        own = member.cluster
+        ((name, base),) = self._run(statements.CLAIM_CLUSTER, member.replica, own.name, own.base)
+        return ClusterIdentity(name, base)
+
     def renew(self, member: Member, *, revision: int, serving: bool, connected: bool) -> ClusterView | None:
         lengths = member.lease_s, member.names_s
-        values = *lengths, revision, serving, connected, member.version, member.address
+        cluster = member.cluster.name, member.cluster.base
+        values = *lengths, revision, serving, connected, member.version, member.address, *cluster
         # The look follows the renewal: then no other replica can take anything that the look shows as this replica's.
         return self.read() if self._run(statements.RENEW, *_own(member), *values) else None
 

@@ -13,6 +13,18 @@ from __future__ import annotations
 CHANNELS = "facegate_changes", "facegate_confirmed", "facegate_cluster"
 """The channels of announcements: the people changed (format_1.sql), a replica confirmed, the cluster changed."""
 
+# Two names of a cluster, or two base topics, would be two shared subscriptions: each request would be answered twice.
+CLAIM_CLUSTER = """
+WITH claimed AS (
+    UPDATE cluster_leader SET cluster = $2, base = $3
+    WHERE (cluster, base) IS DISTINCT FROM ($2::text, $3::text)
+        AND NOT EXISTS (SELECT FROM cluster_replicas WHERE id <> $1 AND lease_until > clock_timestamp())
+    RETURNING cluster, base
+)
+SELECT cluster, base FROM claimed
+UNION ALL SELECT cluster, base FROM cluster_leader WHERE NOT EXISTS (SELECT FROM claimed)
+"""
+
 RENEW = """
 WITH before AS (SELECT process, serving, connected FROM cluster_replicas WHERE id = $1),
 left_cameras AS (
@@ -21,10 +33,10 @@ left_cameras AS (
 left_leader AS (SELECT epoch FROM cluster_leader WHERE holder = $1 AND (SELECT process FROM before) <> $2),
 renewed AS (INSERT INTO cluster_replicas AS old
     (id, process, lease_until, names_until, revision, serving, connected, version, address)
-VALUES (
+SELECT
     $1, $2, clock_timestamp() + $3::float8 * interval '1 second', clock_timestamp() + $4::float8 * interval '1 second',
-    $5, $6, $7, $8, $9
-)
+    $5::bigint, $6::boolean, $7::boolean, $8, $9
+FROM cluster_leader WHERE cluster = $10 AND base = $11
 ON CONFLICT (id) DO UPDATE SET
     process = excluded.process,
     lease_until = excluded.lease_until,

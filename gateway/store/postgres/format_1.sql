@@ -224,6 +224,8 @@ CREATE TABLE cluster_replicas (
 );
 CREATE TABLE cluster_leader (
     one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one),
+    cluster TEXT COLLATE "C",               -- cluster.name of all replicas, NULL until the first one starts
+    base TEXT COLLATE "C",                  -- mqtt.base of all replicas
     holder TEXT COLLATE "C" REFERENCES cluster_replicas ON DELETE SET NULL,
     epoch BIGINT NOT NULL DEFAULT 0,        -- the number of leaders so far
     cleared BIGINT NOT NULL DEFAULT 0,      -- the revision of the people up to which its retained messages name nobody else

@@ -6,17 +6,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.model.cluster import ClusterView, OwnedCamera, Replica
+from gateway.model.cluster import ClusterIdentity, ClusterView, OwnedCamera, Replica
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The replica that a process is. ``process``: a random text, another one after each start.
+    """The replica of a cluster that a process is. ``process``: a random text, another one after each start.
 
     ``lease_s``: the length of a lease. ``names_s``: the time for which the replica may name people without the
     database, at least ``lease_s``. Both begin with each renewal.
     """
 
+    cluster: ClusterIdentity
     replica: str
     process: str
     lease_s: float
@@ -42,11 +43,18 @@ class Coordination(Protocol):
     have been made then, or may still be made later.
     """
 
+    def claim_cluster(self, member: Member) -> ClusterIdentity:
+        """Make the database that of the cluster of a replica, unless another replica has a lease in another cluster.
+
+        Return the cluster to which the database belongs then.
+        """
+
     def renew(self, member: Member, *, revision: int, serving: bool, connected: bool) -> ClusterView | None:
         """Renew the lease of a replica, and return the cluster as it is afterwards.
 
-        Return None, and change nothing, while another process holds the lease of this replica. ``revision``: of the
-        people that the replica follows. ``serving``: it may own cameras and lead. ``connected``: to the broker.
+        Return None, and change nothing, while another process holds the lease of this replica, or the database belongs
+        to another cluster. ``revision``: of the people that the replica follows. ``serving``: it may own cameras and
+        lead. ``connected``: to the broker.
         """
 
     def read(self) -> ClusterView:

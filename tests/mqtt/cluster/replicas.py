@@ -22,6 +22,7 @@ from gateway.contract.health import LivenessDocument
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.model import AdministrationRequest, Detection, Image, Request
+from gateway.model.cluster import ClusterIdentity
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.mqtt.announcements.wiring import Announcements
 from gateway.mqtt.cluster.member import ClusterMember
@@ -75,7 +76,7 @@ class Replica:
         self.membership = Membership(
             instance,
             lambda: PostgresCoordination(url, LEASE_S),
-            MembershipSettings(LEASE_S, names_s, f"http://{name}"),
+            MembershipSettings(ClusterIdentity(CLUSTER, settings.mqtt.base), LEASE_S, names_s, f"http://{name}"),
             self._own.read_revision,
             self._find_cleared,
             is_connected=lambda: self.mqtt.connected,
