@@ -59,7 +59,7 @@ def check(config: Path | None, file: Path | None) -> None:
 def rotate(config: Path | None, file: Path) -> None:
     """Encrypt the data keys of all people with the key in FILE, in place of the key of the settings.
 
-    The people store itself is not changed. No gateway may be running on the data folder.
+    The people store itself is not changed. No gateway may be running on the data folder, and no replica of a cluster.
     """
     with errors_as_messages():
         settings = find_settings(config)

@@ -237,7 +237,12 @@ def is_encrypted_with(settings: Settings, master: Cipher) -> bool:
 
 
 def rotate_master_key(settings: Settings, master: Cipher) -> None:
-    """Encrypt all data keys with another master key. No gateway may run. Raise GatewayError."""
+    """Encrypt all data keys with another master key. Raise GatewayError, also if a gateway uses the database."""
+    if (url := settings.people.postgres_url) is not None:
+        with extra_postgres():
+            from gateway.store.postgres.other_users import check_unused
+        # Gateways on other machines would encrypt new data keys with the old key.
+        check_unused(url)
     with closing(open_store(settings, PeopleLimits(), may_encrypt=False)) as store:
         # The audit comes first: it must not miss a rotation.
         store.audit.record(CLI_CALLER, "rotate_key")

@@ -13,6 +13,7 @@ from gateway.store.postgres.audit_key import AuditKeyRow
 from gateway.store.postgres.database import PostgresConnection, PostgresDatabase
 from gateway.store.postgres.key_table import KeyTable
 from gateway.store.postgres.opening import open_store
+from gateway.store.postgres.other_users import check_no_others
 from gateway.store.postgres.search_tables import TABLES as SEARCH_TABLES
 from gateway.store.relational.audit import HEAD_NOTE
 from gateway.store.relational.data_keys import DataKeys
@@ -21,11 +22,6 @@ from gateway.store.relational.database import Row
 # The tables of the cluster stay: they tell nothing about people.
 _OF_LIVE_CAMERAS = "live_cameras", "live_people", "live_events", "live_event_people"
 _CLEARED = ", ".join([*COPIED_TABLES, "outbox", "key_check", "audit_key", "browser_sessions", *_OF_LIVE_CAMERAS])
-
-_OTHER_USERS = """
-SELECT count(*) FROM pg_stat_activity
-WHERE application_name = 'facegate' AND datname = current_database() AND pid != pg_backend_pid()
-"""
 
 
 class PostgresTables:
@@ -103,7 +99,7 @@ class PostgresTables:
 def reading_tables(url: str, cipher: Cipher) -> Iterator[PostgresTables]:
     """Give the tables of a store, which was opened before. Raise GatewayError if a gateway uses it."""
     with closing(PostgresDatabase(url)) as database, database.reading() as db:
-        _check_no_others(db, database)
+        check_no_others(db, database)
         yield PostgresTables(db, _audit_key(database, cipher))
 
 
@@ -117,7 +113,7 @@ def new_tables(url: str, cipher: Cipher) -> Iterator[PostgresTables]:
     open_store(url, cipher, PeopleLimits()).close()
     with closing(PostgresDatabase(url)) as database:
         with database.transaction() as db:
-            _check_no_others(db, database)
+            check_no_others(db, database)
             yield PostgresTables(db, _audit_key(database, cipher))
         with closing(open_store(url, cipher, PeopleLimits(), may_encrypt=False)) as store:
             if problems := store.audit.check().problems:
@@ -126,16 +122,3 @@ def new_tables(url: str, cipher: Cipher) -> Iterator[PostgresTables]:
 
 def _audit_key(database: PostgresDatabase, cipher: Cipher) -> AuditKeyRow:
     return AuditKeyRow(DataKeys(KeyTable(database), cipher))
-
-
-def _check_no_others(db: PostgresConnection, database: PostgresDatabase) -> None:
-    """Raise GatewayError if another process of Facegate uses the database."""
-    # A process that has just ended may be in the list for a moment.
-    for _ in range(20):
-        (others,) = db.execute(_OTHER_USERS).fetchone() or (0,)
-        if not others:
-            return
-        db.execute("SELECT pg_sleep(0.1), pg_stat_clear_snapshot()")
-    raise GatewayError(
-        f"a gateway or another command uses the people store in PostgreSQL at {database.address.place}: stop it first"
-    )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from gateway.errors import StartError
+from gateway.config import Settings
+from gateway.errors import GatewayError, StartError
 from gateway.model.caller import CLI_CALLER
+from gateway.people.wiring import rotate_master_key
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.postgres.opening import check_master_key, open_store
@@ -41,6 +45,20 @@ def test_store_opens_only_with_its_key(postgres_url: str) -> None:
             open_store(postgres_url, Cipher(key), PeopleLimits())
     with pytest.raises(StartError, match="This key cannot be used"):
         check_master_key(postgres_url, Cipher(OTHER_KEY))
+
+
+def test_master_key_is_not_rotated_while_another_gateway_uses_the_database(postgres_url: str, tmp_path: Path) -> None:
+    """Regression: the other gateway could add nobody any more, and said so in no warning."""
+    key = base64.b64encode(KEY).decode()
+    settings = Settings.model_validate({"data": tmp_path, "people": {"store": postgres_url, "key": key}})
+    with open_with(postgres_url, KEY) as store:
+        enrol(store, "Ada", picture("a" * 64))
+        with pytest.raises(GatewayError, match="a gateway or another command uses the people store"):
+            rotate_master_key(settings, Cipher(OTHER_KEY))
+        enrol(store, "Bob", picture("b" * 64))
+    rotate_master_key(settings, Cipher(OTHER_KEY))
+    with open_with(postgres_url, OTHER_KEY) as store:
+        assert slugs(store) == ["ada", "bob"]
 
 
 def test_plain_store_is_encrypted_by_the_gateway_only(postgres_url: str) -> None:
