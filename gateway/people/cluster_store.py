@@ -38,7 +38,10 @@ def read_cluster(settings: Settings) -> ClusterView:
         raise ConfigError("cluster.name is not set: this gateway works alone, and has no replicas")
     with extra_postgres():
         from gateway.store.postgres.coordination import PostgresCoordination
+        from gateway.store.postgres.opening import store_exists
 
+    # It raises an error with advice, as at the start of a gateway.
+    store_exists(url)
     with closing(PostgresCoordination(url, READ_LEASE_S)) as coordination:
         return coordination.read()
 

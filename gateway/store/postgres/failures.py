@@ -26,8 +26,14 @@ _WAITS = (errors.LockNotAvailable, errors.QueryCanceled, errors.SerializationFai
 """The database did not get to the statement in time. It changed nothing."""
 
 _ADVICE = {
-    "password authentication failed": "check the user and the password in people.store",
-    "no password supplied": "write the password into people.store",
+    "password authentication failed": "check the user and the password in people.store, or in PGPASSWORD",
+    "no password supplied": "write the password into people.store, or set PGPASSWORD",
+    "root certificate file": "copy the certificate of the authority there, or correct sslrootcert in people.store",
+    "certificate": "correct sslmode, sslrootcert or the host in people.store, which must be in the certificate",
+    "does not support SSL": "let PostgreSQL use TLS, or correct sslmode in people.store",
+    "requirement": "let PostgreSQL ask for the password by scram-sha-256, or correct require_auth in people.store",
+    "channel binding": "let PostgreSQL use TLS and scram-sha-256, or correct channel_binding in people.store",
+    "invalid ": "correct this option in people.store",
     "no pg_hba.conf entry": "allow this host and user in pg_hba.conf of the server",
     "Connection refused": "check that PostgreSQL runs, and the host and the port in people.store",
     "timeout expired": "check the host and the port in people.store, and the network",
@@ -40,8 +46,9 @@ _ADVICE = {
     "closed the connection": "check that PostgreSQL runs, and what is between it and this machine",
     "too many clients": "raise max_connections of PostgreSQL",
     "remaining connection slots": "raise max_connections of PostgreSQL",
+    "does not exist": "create it with config/cluster/postgresql/create.sql, or correct people.store",
 }
-"""Advice by a part of the message about a connection that failed."""
+"""Advice by a part of the message about a connection that failed. The first part in the message counts."""
 
 _TEMPORARY = (
     "Connection refused",
@@ -117,8 +124,6 @@ def as_start_error(error: psycopg.Error, address: Address) -> StartError:
     message = f"The people store in PostgreSQL at {address.place} cannot be used ({reason})"
     if isinstance(error, errors.InsufficientPrivilege):
         advice = "let the user of people.store create a schema: GRANT CREATE ON DATABASE … TO …"
-    elif "does not exist" in reason:
-        advice = "create it with createuser or createdb, or correct people.store"
     else:
         advice = next((advice for part, advice in _ADVICE.items() if part in reason), "see the log of PostgreSQL")
     is_temporary = isinstance(error, (*_LOST, *_WAITS, LostConnection)) or any(part in reason for part in _TEMPORARY)

@@ -200,6 +200,7 @@ def refused(postgres_server: PostgresServer, kind: str) -> str:
         "database": url.rpartition("/")[0] + "/missing",
         "port": url.replace(str(postgres_server.port), str(free_port())),
         "host": url.replace("127.0.0.1", "no-such-host.invalid"),
+        "mode": f"{url}?sslmode=verifyfull",
         "form": f"postgresql://{USER}:S3cret-wrong%zz@127.0.0.1/x",
         "port number": f"postgresql://{USER}:S3cret-wrong@127.0.0.1:port/x",
     }[kind]
@@ -210,9 +211,10 @@ def refused(postgres_server: PostgresServer, kind: str) -> str:
     [
         ("password", StartError, "password authentication failed .*: check the user and the password in people.store"),
         ("user", StartError, "password authentication failed .*: check the user"),
-        ("database", StartError, 'database "missing" does not exist.*: create it with createuser or createdb'),
+        ("database", StartError, 'database "missing" does not exist.*: create it with .*create.sql'),
         ("port", StoreAway, "Connection refused.*: check that PostgreSQL runs, and the host and the port"),
         ("host", StoreAway, "resolve host.*: check the host in people.store"),
+        ("mode", StartError, 'invalid sslmode value: "verifyfull".*: correct this option in people.store'),
         ("form", StartError, "not a valid address of PostgreSQL: write postgresql://USER:PASSWORD@HOST"),
         ("port number", StartError, "people.store"),
     ],
