@@ -55,7 +55,7 @@ def check_copy(source: Settings, target: Settings) -> None:
         raise StartError(f"There is no people store at {describe_store(source)}: nothing was copied.")
     if found := _find_content(target):
         remedy = (
-            "move these files elsewhere first"
+            f"move these files elsewhere first: {', '.join(sqlite_tables.find_files(target.data))}"
             if target.people.postgres_url is None
             else "name another database, or remove the store with `DROP SCHEMA facegate CASCADE`"
         )
