@@ -59,6 +59,9 @@ class KeyCheck:
             drop_tables(db)
             if key is not None:
                 audit_key.write(db, key)
+        # A new store has no dumps. The first line of the audit comes with the first start.
+        if key is None:
+            return
         log.info(
             "the people store in PostgreSQL at %s is now encrypted; older dumps of it are not: delete them",
             self._database.address.place,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,13 @@ def slugs(store: Store) -> list[str]:
     return [each.slug for each in store.faces.changes(0, RECIPE).snapshot.people]
 
 
-def test_store_opens_only_with_its_key(postgres_url: str) -> None:
+def test_store_opens_only_with_its_key(postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     assert not check_master_key(postgres_url, Cipher(KEY))
     with open_with(postgres_url, KEY) as store:
         enrol(store, "Ada", picture())
+    # A new store has no older dumps.
+    assert not any("encrypted" in each.message for each in caplog.records)
     assert check_master_key(postgres_url, Cipher(KEY))
     for key in (None, OTHER_KEY):
         with pytest.raises(StartError, match="nothing in it is damaged"):
@@ -61,13 +65,16 @@ def test_master_key_is_not_rotated_while_another_gateway_uses_the_database(postg
         assert slugs(store) == ["ada", "bob"]
 
 
-def test_plain_store_is_encrypted_by_the_gateway_only(postgres_url: str) -> None:
+def test_plain_store_is_encrypted_by_the_gateway_only(postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     with open_with(postgres_url, None) as store:
         enrol(store, "Ada", picture())
+        store.audit.flush()
     with pytest.raises(StartError):
         open_store(postgres_url, Cipher(KEY), PeopleLimits(), may_encrypt=False)
     with open_with(postgres_url, KEY) as store:
         assert slugs(store) == ["ada"]
+    assert [each.levelname for each in caplog.records if "older dumps of it are not" in each.message] == ["INFO"]
     ((sealed,),) = query(postgres_url, "SELECT chips FROM facegate.pictures")
     assert CHIPS not in sealed
 
