@@ -15,6 +15,7 @@ def extra_postgres() -> Iterator[None]:
         yield
     except ImportError as error:
         raise StartError(
-            f"people.store names PostgreSQL, and its library cannot be loaded ({error}): install the extra with pip"
-            " install 'facegate[postgres]', or in a checkout with EXTRAS=postgres make install."
+            f"people.store names PostgreSQL, and its library cannot be loaded ({error}): install the extra with"
+            " `sudo make install-service EXTRAS=postgres` for the service, with `EXTRAS=postgres make install` in a"
+            " checkout, and else with `pip install 'facegate[postgres]'`."
         ) from None
