@@ -288,8 +288,8 @@ def test_all_columns_of_postgresql_are_copied(filled: Settings, postgres_url: st
         )
     found = {(table, column) for table, column in rows if table in COPIED_TABLES}
     assert found == {(table, column) for table, each in COPIED_TABLES.items() for column in each.columns}
-    # These have single values, lines that wait, or tell what replicas do now.
-    others = {"meta", "format", "key_check", "audit_key", "outbox", "retained_topics"}
+    # These have single values, lines that wait, or tell what replicas and browsers do now.
+    others = {"meta", "format", "key_check", "audit_key", "outbox", "retained_topics", "browser_sessions"}
     others |= {table for table, _ in rows if table.startswith(("cluster_", "live_"))}
     assert {table for table, _ in rows} == {*COPIED_TABLES, *others}
 
