@@ -18,5 +18,6 @@ def confirmation_of(settings: Settings) -> Confirm | None:
 
 def _wait(settings: Settings, removed: bool) -> None:
     cluster = settings.cluster
-    with closing(Confirmation(open_coordination(settings), cluster.lease_s, cluster.names_s)) as confirmation:
+    coordination = open_coordination(settings)
+    with closing(Confirmation(coordination, cluster.lease_s, cluster.names_s, is_replica=False)) as confirmation:
         confirmation.wait_for_all(removed=removed)

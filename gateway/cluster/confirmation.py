@@ -30,10 +30,14 @@ T = TypeVar("T")
 
 
 class Confirmation:
-    """Waits for the confirmations of all replicas, over a connection that callers use in turn."""
+    """Waits for the confirmations of all replicas, over a connection that callers use in turn.
 
-    def __init__(self, coordination: Coordination, lease_s: float, names_s: float) -> None:
+    ``is_replica``: False in a command, which does not wait for the broker if no replica runs.
+    """
+
+    def __init__(self, coordination: Coordination, lease_s: float, names_s: float, *, is_replica: bool = True) -> None:
         self._coordination = coordination
+        self._is_replica = is_replica
         self._extra_s = LEASES * lease_s + EXTRA_S
         self._longest_s = self._extra_s + names_s
         self._broker_s = lease_s + BROKER_S
@@ -95,7 +99,11 @@ class Confirmation:
             if not is_wanted:
                 self._coordination.want_cleared(revision)
                 is_wanted = True
-            return self._coordination.find_uncleared(revision)
+            uncleared = self._coordination.find_uncleared(revision)
+            # The first replica that starts clears what the others have left. Nobody could wait for that.
+            if uncleared and not self._is_replica and not self._coordination.has_replicas(self._broker_s):
+                return ()
+            return uncleared
 
         while True:
             arrivals = self._arrivals

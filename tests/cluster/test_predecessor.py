@@ -96,3 +96,18 @@ def test_late_renewal_of_a_former_process_frees_nothing(agreement: Agreement) ->
     agreement.claim_cameras(second, view.cameras)
     assert renew(agreement, member("first")) is None
     assert [each.owner for each in agreement.read().cameras] == ["a", "a"]
+
+
+def test_replica_that_did_not_leave_may_come_back(agreement: Agreement) -> None:
+    """After an outage of the database, a command must not take it for stopped before it has renewed its lease."""
+    process = member("first")
+    assert not agreement.has_replicas(60)
+    renew(agreement, process)
+    assert agreement.has_replicas(0)
+    agreement.end_leases()
+    assert not agreement.has_replicas(0)
+    assert agreement.has_replicas(60)
+    agreement.leave(process)
+    assert not agreement.has_replicas(60)
+    assert renew(agreement, member("second")) is not None
+    assert agreement.has_replicas(0)

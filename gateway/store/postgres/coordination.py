@@ -103,6 +103,9 @@ class PostgresCoordination:
     def find_uncleared(self, revision: int) -> tuple[str, ...]:
         return tuple(name for (name,) in self._run(statements.FIND_UNCLEARED, revision))
 
+    def has_replicas(self, within_s: float) -> bool:
+        return bool(self._run(statements.HAS_REPLICAS, within_s)[0][0])
+
     def leave(self, member: Member) -> None:
         self._run(statements.LEAVE, *_own(member))
 

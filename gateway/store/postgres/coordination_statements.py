@@ -179,21 +179,26 @@ leader AS (
 SELECT pg_notify('facegate_confirmed', '') FROM own
 """
 
-# A replica clears what the others have left when it takes over. If none runs, the first one that starts does.
 FIND_UNCLEARED = """
 SELECT name FROM (
     SELECT 'the camera ' || name AS name, cleared FROM cluster_cameras
     UNION ALL SELECT 'the leader', cleared FROM cluster_leader
 ) AS each
-WHERE cleared < $1 AND EXISTS (SELECT FROM cluster_replicas WHERE serving AND lease_until > clock_timestamp())
-ORDER BY name
+WHERE cleared < $1 ORDER BY name
+"""
+
+HAS_REPLICAS = """
+SELECT EXISTS (
+    SELECT FROM cluster_replicas
+    WHERE process <> '' AND lease_until > clock_timestamp() - $1::float8 * interval '1 second'
+)
 """
 
 LEAVE = """
 WITH own AS (
     UPDATE cluster_replicas SET
         lease_until = least(lease_until, clock_timestamp()), names_until = least(names_until, clock_timestamp()),
-        serving = FALSE, connected = FALSE
+        process = '', serving = FALSE, connected = FALSE
     WHERE id = $1 AND process = $2
     RETURNING id
 ),

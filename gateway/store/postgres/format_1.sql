@@ -213,7 +213,7 @@ CREATE INDEX retained_topics_by_owner ON retained_topics (owner);
 -- The agreement of the replicas of a cluster.
 CREATE TABLE cluster_replicas (
     id TEXT COLLATE "C" PRIMARY KEY,        -- the same as long as a gateway keeps its data folder
-    process TEXT COLLATE "C" NOT NULL,      -- another one after each start
+    process TEXT COLLATE "C" NOT NULL,      -- another one after each start, '' after a proper stop
     lease_until TIMESTAMPTZ NOT NULL,
     names_until TIMESTAMPTZ NOT NULL,       -- until then the replica may name people without the database
     revision BIGINT NOT NULL,               -- of the people that it follows

@@ -110,10 +110,10 @@ class Coordination(Protocol):
         """
 
     def find_uncleared(self, revision: int) -> tuple[str, ...]:
-        """Return the cameras and the leader whose retained messages may name people as before a revision, in words.
+        """Return the cameras and the leader whose retained messages may name people as before a revision, in words."""
 
-        Return nothing if no replica serves.
-        """
+    def has_replicas(self, within_s: float) -> bool:
+        """Return whether a replica runs. One that did not leave counts until so long after the end of its lease."""
 
     def leave(self, member: Member) -> None:
         """End the lease of the replica, and free its cameras and the leadership."""

@@ -70,7 +70,7 @@ class Replica:
             cluster={"name": CLUSTER, "lease_s": LEASE_S, "address": f"http://{name}"},
             live={"snapshot": "retained"},
         )
-        settings.data.mkdir(parents=True)
+        settings.data.mkdir(parents=True, exist_ok=True)
         self._own = PostgresCoordination(url, LEASE_S)
         self.notes = PostgresBrokerNotes(url)
         self.membership = Membership(

@@ -99,6 +99,12 @@ def retained(broker: Broker) -> dict[str, Any]:
     return {topic: json.loads(payload) for topic, payload in messages.items() if payload[:1] == b"{"}
 
 
+def change_people(replicas: Replicas) -> None:
+    """Change the revision, as each change of people does."""
+    with closing(PostgresDatabase(replicas.url)) as database, database.transaction() as db:
+        db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+
+
 def test_each_request_is_answered_once_and_the_work_is_shared(replicas: Replicas, device: Client) -> None:
     started = replicas.start("ada", "ben", "cy")
     ids = [str(number) for number in range(60)]
@@ -342,8 +348,7 @@ def test_next_owner_clears_what_an_owner_that_died_has_left(replicas: Replicas, 
     other.membership.confirm_everywhere(removed=True)
     assert left <= retained_messages(broker.port).keys()
     owner.die()
-    with closing(PostgresDatabase(replicas.url)) as database, database.transaction() as db:
-        db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+    change_people(replicas)
     other.membership.confirm_everywhere(removed=True)
     assert left.isdisjoint(retained_messages(broker.port))
 
@@ -407,8 +412,7 @@ def test_removal_is_busy_while_the_broker_confirms_nothing(replicas: Replicas, b
     replica.membership.confirm_everywhere(removed=True)
     replica.broker_proxy.cut()
     replica.announcements.announcer.remove_person("grace")
-    with closing(PostgresDatabase(replicas.url)) as database, database.transaction() as db:
-        db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+    change_people(replicas)
     # Nobody was removed by this change.
     replica.membership.confirm_everywhere()
     with pytest.raises(Busy, match=r"retained messages at the broker may still name the person .*the camera porch"):
@@ -417,6 +421,28 @@ def test_removal_is_busy_while_the_broker_confirms_nothing(replicas: Replicas, b
     replica.broker_proxy.mend()
     wait_for(lambda: "grace" not in json.dumps(retained(broker)["facegate/porch/present"]))
     wait_for(lambda: _is_answered(replica))
+
+
+def test_removal_is_busy_for_a_replica_that_has_not_reached_the_broker_since_its_start(
+    replicas: Replicas, broker: Broker
+) -> None:
+    """Regression: such a replica did not count, so an erasure was answered while the broker kept the name."""
+    (replica,) = replicas.start("ada")
+    replica.membership.add_cameras(["porch"])
+    wait_for(lambda: "porch" in replica.membership.owned)
+    person = (PresentPerson(Person("grace", "Grace"), 1.0),)
+    replica.announcements.announcer.announce_presence(Presence(camera="porch", people=person))
+    wait_for(lambda: "grace" in json.dumps(retained(broker).get("facegate/porch/present")))
+    replica.die()
+    broker.stop()
+    replica.stop()
+    again = replicas.begin("ada")
+    change_people(replicas)
+    with pytest.raises(Busy, match=r"retained messages at the broker may still name the person .*the camera porch"):
+        again.membership.confirm_everywhere(removed=True)
+    broker.start()
+    wait_for(lambda: _is_answered(again))
+    assert "grace" not in json.dumps(retained(broker))
 
 
 def test_cameras_of_a_replica_that_does_not_reach_the_broker_move(replicas: Replicas, broker: Broker) -> None:
@@ -436,8 +462,7 @@ def test_cameras_of_a_replica_that_does_not_reach_the_broker_move(replicas: Repl
     wait_for(lambda: other.membership.owned == cameras and other.membership.is_leader)
     assert not lost.membership.owned
     lost.announcements.announcer.remove_person("grace")
-    with closing(PostgresDatabase(replicas.url)) as database, database.transaction() as db:
-        db.execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'revision'")
+    change_people(replicas)
     wait_for(lambda: _is_answered(other))
     assert "grace" not in json.dumps(retained(broker))
     lost.broker_proxy.mend()
