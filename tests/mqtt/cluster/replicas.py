@@ -185,7 +185,11 @@ class Replicas(dict[str, Replica]):
         for name in names:
             self.begin(name)
         wait_for(lambda: all(self[name].mqtt.health.connected and self[name].mqtt.loopback.fresh for name in names))
-        return [self[name] for name in names]
+        # A leader that stops looks for a successor among those that it knows to be connected.
+        started = [self[name] for name in names]
+        ids = {each.id for each in started}
+        wait_for(lambda: all(ids <= each.membership.view().connected_candidates for each in started))
+        return started
 
     @property
     def leader(self) -> Replica:
