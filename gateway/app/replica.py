@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Sequence, Set
 
 from gateway.app.parts import JoinedParts
@@ -51,7 +52,7 @@ class ReplicaParts:
                 ClusterIdentity(cluster.name or "", settings.mqtt.base),
                 cluster.lease_s,
                 cluster.names_s,
-                cluster.address,
+                cluster.address or f"{socket.gethostname()}:{settings.rest.port}",
                 settings.live.most_cameras,
                 settings.configured_cameras,
             ),

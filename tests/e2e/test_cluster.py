@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from queue import Empty
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -142,6 +144,12 @@ def test_change_by_a_command_waits_for_all_replicas(site: Site, tmp_path: Path) 
         assert replica.name("obama_2") == "Obama"
         run("people/erase", person="barack_obama")
         assert replica.name("obama_2") is None
+
+
+def test_replica_without_an_address_shows_its_machine(site: Site) -> None:
+    replica = site.start("first")
+    (found,) = replica.place.membership.view().replicas
+    assert found.address == f"{socket.gethostname()}:{urlsplit(replica.gateway.rest.url).port}"
 
 
 def test_gateway_with_another_name_of_the_cluster_is_refused(site: Site) -> None:
