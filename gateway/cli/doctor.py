@@ -13,6 +13,7 @@ import click
 
 from gateway.cli.checks import check_settings
 from gateway.cli.checkup.broker import check_broker
+from gateway.cli.checkup.cluster import check_cluster
 from gateway.cli.checkup.commands import add_config
 from gateway.cli.checkup.files import check_files_of_others
 from gateway.cli.checkup.finding import Finding, from_error
@@ -120,7 +121,8 @@ def check_gateway(
     yield from check_machine(settings.data)
     yield from check_store(settings)
     yield from check_rest_settings(settings.rest)
-    yield from check_running_gateway(settings.rest, tokens)
+    yield from check_cluster(settings)
+    yield from check_running_gateway(settings.rest, tokens, is_replica=settings.cluster.name is not None)
     yield from check_broker(settings)
     yield from check_logins(settings.mqtt, logins)
     yield from check_frigate(settings)

@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway.cli.checkup.cluster import check_cluster
+from gateway.cli.checkup.rest import check_running_gateway
 from gateway.cli.main import main
 from gateway.cluster.rendezvous import find_favourite
+from gateway.config import RestSettings, Settings
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.postgres.opening import open_store
-from tests.cluster.support import Cluster, cluster_running
+from tests.cluster.support import IDENTITY, Cluster, cluster_running
 from tests.store.examples import enrol
-from tests.support import wait_for
+from tests.support import free_port, wait_for
 
 CAMERAS = ["attic", "hall", "porch"]
 Command = Callable[..., Result]
@@ -118,6 +121,31 @@ def test_database_without_tables_is_named_without_its_password(command: Command,
     assert done.exit_code == 1
     assert "has no tables of Facegate: start a gateway" in done.stderr
     assert postgres_url.split(":")[2].split("@")[0] not in done.output
+
+
+def test_doctor_finds_cameras_that_nobody_follows(cluster: Cluster, postgres_url: str, tmp_path: Path) -> None:
+    config = {"data": tmp_path, "people": {"store": postgres_url}, "cluster": {"name": IDENTITY.name}}
+    settings = Settings.model_validate(config)
+    (a,) = cluster.start("a", ready=False)
+    a.membership.add_cameras(["porch"])
+    texts = ["1 live replica, and none leads", "no replica follows porch: see what the replicas say"]
+    wait_for(lambda: [each.text for each in check_cluster(settings)] == texts)
+    assert {each.state for each in check_cluster(settings)} == {"to_do"}
+    a.is_ready.set()
+    wait_for(lambda: [each.text for each in check_cluster(settings)] == ["1 live replica; a leads"])
+    a.is_connected.clear()
+    wait_for(lambda: any("not connected to the broker: a" in each.text for each in check_cluster(settings)))
+    cluster.stop("a")
+    assert [(each.state, each.text) for each in check_cluster(settings)] == [
+        ("advice", f"no replica of the cluster {IDENTITY.name} is running: start one")
+    ]
+
+
+def test_doctor_gives_a_replica_no_advice_to_start_the_service() -> None:
+    """Regression: replicas with other ports than the settings say were running."""
+    (found,) = check_running_gateway(RestSettings(port=free_port()), [], is_replica=True)
+    assert (found.state, found.command) == ("advice", None)
+    assert "no replica answers on rest.port" in found.text
 
 
 def test_wrong_password_is_named_as_at_the_start_of_a_gateway(

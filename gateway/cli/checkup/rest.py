@@ -56,8 +56,13 @@ def is_public(network: IPv4Network | IPv6Network) -> bool:
     return network.prefixlen < MIN_PREFIX_LENGTHS[network.version] or not network.is_private
 
 
-def check_running_gateway(rest: RestSettings, tokens: Sequence[tuple[str, str]]) -> Iterator[Finding]:
-    """Ask a running gateway for its health, and try to get in without a token. ``tokens``: names, each with a token."""
+def check_running_gateway(
+    rest: RestSettings, tokens: Sequence[tuple[str, str]], *, is_replica: bool = False
+) -> Iterator[Finding]:
+    """Ask a running gateway for its health, and try to get in without a token. ``tokens``: names, each with a token.
+
+    ``is_replica``: the gateway belongs to a cluster, whose replicas may have other ports than the settings say.
+    """
     client = HttpClient(_url(rest), make_tls_context(False, None), max_bytes=MAX_ANSWER_BYTES, total_s=TIMEOUT_S)
     try:
         health = _ask_health(client, tokens)
@@ -71,7 +76,13 @@ def check_running_gateway(rest: RestSettings, tokens: Sequence[tuple[str, str]])
         for name, token in tokens:
             yield _check_token(client, name, token)
     except HttpFailure as failure:
-        if failure.kind == "refused":
+        if failure.kind == "refused" and is_replica:
+            text = (
+                f"no replica answers on rest.port {rest.port} of this machine, so its warnings are not known: set"
+                " FACEGATE_REST__PORT for the doctor if it has another port"
+            )
+            yield Finding("gateway", "advice", text)
+        elif failure.kind == "refused":
             yield Finding("gateway", "advice", "no gateway is running, so its warnings are not known", START_COMMAND)
         else:
             text = f"the gateway at {_url(rest)} does not answer as expected: {failure}"

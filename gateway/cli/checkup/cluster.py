@@ -1,0 +1,43 @@
+"""The checks of a cluster: its replicas, its leader, and the owners of its cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.cli.checkup.finding import Finding, from_error
+from gateway.cli.output import count
+from gateway.config import Settings
+from gateway.errors import GatewayError
+from gateway.people.cluster_store import read_cluster
+
+_COMMAND = "facegate cluster"
+_MOST_NAMES = 5
+
+
+def check_cluster(settings: Settings) -> Iterator[Finding]:
+    """Check all replicas, as the database knows them. Yield nothing for a gateway that works alone."""
+    if settings.cluster.name is None:
+        return
+    try:
+        view = read_cluster(settings)
+    except GatewayError as error:
+        yield from_error("cluster", error)
+        return
+    live = [each for each in view.replicas if each.is_live]
+    if not live:
+        text = f"no replica of the cluster {settings.cluster.name} is running: start one"
+        yield Finding("cluster", "advice", text, _COMMAND)
+        return
+    if view.live_leader is None:
+        yield Finding("cluster", "to_do", f"{count(len(live), 'live replica')}, and none leads", _COMMAND)
+    else:
+        yield Finding("cluster", "ok", f"{count(len(live), 'live replica')}; {view.live_leader} leads")
+    if apart := [each.id for each in live if not each.connected]:
+        text = f"not connected to the broker: {_list(apart)}; check mqtt.host and the login there"
+        yield Finding("cluster", "to_do", text, _COMMAND)
+    if lost := view.cameras_without_owner:
+        yield Finding("cluster", "to_do", f"no replica follows {_list(lost)}: see what the replicas say", _COMMAND)
+
+
+def _list(names: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else "")
