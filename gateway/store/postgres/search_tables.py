@@ -20,6 +20,7 @@ TABLES = ("search_vectors", "search_state")
 """The vectors, and a row that says which ones they are. A dump without both is complete."""
 
 # Removing a person removes the vector in the same statement. A plain value is read without another access.
+# Statistics of the planner would have vectors of erased people.
 _CREATE = """
 CREATE TABLE search_vectors (
     person BIGINT PRIMARY KEY REFERENCES people ON DELETE CASCADE,
@@ -27,7 +28,7 @@ CREATE TABLE search_vectors (
     bonus DOUBLE PRECISION NOT NULL,
     half {schema}.halfvec({dimensions}) NOT NULL
 );
-ALTER TABLE search_vectors ALTER half SET STORAGE PLAIN
+ALTER TABLE search_vectors ALTER half SET STORAGE PLAIN, ALTER half SET STATISTICS 0, ALTER bonus SET STATISTICS 0
 """
 _CREATE_STATE = """
 CREATE TABLE IF NOT EXISTS search_state (

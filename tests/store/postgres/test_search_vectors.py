@@ -111,6 +111,18 @@ def test_each_change_of_people_changes_the_vectors(open_both: Open, url: str) ->
     assert stored(url) == []
 
 
+def test_statistics_of_the_planner_have_no_vectors(open_both: Open, url: str) -> None:
+    """Regression: they had vectors of erased people until somebody made new ones."""
+    store, vectors = open_both()
+    vectors.fill()
+    for n in range(60):
+        enrol(store, f"P {n}", picture(f"d{n}", descriptor(n)))
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("ANALYZE facegate.search_vectors")
+        columns = db.execute("SELECT attname FROM pg_stats WHERE tablename = 'search_vectors' ORDER BY attname")
+        assert columns.fetchall() == [("person",), ("pictures",)]
+
+
 def test_change_that_is_rolled_back_changes_no_vector(open_both: Open, url: str) -> None:
     store, vectors = open_both()
     vectors.fill()
