@@ -7,7 +7,7 @@ set -eu
 [ $# -ge 1 ] || { echo "dump.sh: expected a folder for the dumps, such as: sudo sh dump.sh /mnt/usb" >&2; exit 2; }
 folder=$1
 database=${2:-facegate}
-kept='facegate.(data_keys|key_check|tombstones|tokens|audit|audit_key|checkpoint)'
+kept='facegate.(data_keys|key_check|tombstones|tokens|audit|audit_key|checkpoint|cluster_secret)'
 as_postgres=
 [ "$(id -u)" != 0 ] || as_postgres='runuser -u postgres --'
 # Names and keys are in the dumps: nobody else may read them.

@@ -1,7 +1,8 @@
 """The client ids of a replica. Only who can read the database knows them.
 
 The broker ends a connection when another client connects with its client id, and no ACL forbids that. So each client
-id has a part that follows from the secret of the store, which all replicas share.
+id has a part that follows from a secret in the database, which all replicas share. The secret has no other use, and no
+dump of the people contains it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class ClientIds:
         """Return the name with its hidden part."""
         if self._secret is None:
             try:
-                self._secret = self._notes.read_secret()
+                self._secret = self._notes.get_secret()
             except Busy as error:
                 log.debug("the client ids are known when the database answers: %s", error)
                 raise NotYet from None

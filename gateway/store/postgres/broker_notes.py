@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 
 from gateway.store.postgres.single_connection import SingleConnection
@@ -20,6 +21,13 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value
 _READ_COMMANDS = """
 SELECT extract(epoch FROM clock_timestamp())::float8 - value::float8 FROM meta WHERE key = 'commands_taken'
 """
+
+# In one statement, so that all replicas get the secret of the first one. Only a row that is written is returned.
+_GET_OR_MAKE = """
+INSERT INTO cluster_secret (one, secret) VALUES (1, $1)
+ON CONFLICT (one) DO UPDATE SET secret = cluster_secret.secret RETURNING secret
+"""
+SECRET_BYTES = 32
 
 
 class PostgresBrokerNotes:
@@ -45,9 +53,9 @@ class PostgresBrokerNotes:
         found = self._connection.run(_READ_COMMANDS)
         return float(found[0][0]) if found else None
 
-    def read_secret(self) -> bytes:
-        ((secret,),) = self._connection.run("SELECT value FROM meta WHERE key = 'secret'")
-        return bytes.fromhex(secret)
+    def get_secret(self) -> bytes:
+        ((secret,),) = self._connection.run(_GET_OR_MAKE, secrets.token_bytes(SECRET_BYTES))
+        return bytes(secret)
 
     def close(self) -> None:
         self._connection.close()

@@ -241,6 +241,10 @@ CREATE TABLE cluster_cameras (
     added TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX cluster_cameras_by_owner ON cluster_cameras (owner);
+CREATE TABLE cluster_secret (
+    one BIGINT PRIMARY KEY CHECK (one = 1),
+    secret BYTEA NOT NULL       -- of the client ids at the broker. Made by the first replica that needs it
+);
 
 -- What the live cameras of all replicas show. Names are only in the table of people.
 CREATE TABLE live_cameras (

@@ -28,8 +28,8 @@ class BrokerNotes(Protocol):
     def read_commands_waited_s(self) -> float | None:
         """Return the seconds since ``note_commands_taken``, or None if no leader has ever called it."""
 
-    def read_secret(self) -> bytes:
-        """Return the secret of the store. All replicas have the same one, and nobody else knows it."""
+    def get_secret(self) -> bytes:
+        """Return the secret of the client ids, or make it. All replicas have the same one, and nobody else knows it."""
 
     def close(self) -> None:
         """Close the connection. A later call opens another one."""

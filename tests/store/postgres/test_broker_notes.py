@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Barrier
 
 import pytest
 
 from device_sim.postgres_server import PostgresServer
 from gateway.errors import Busy
-from gateway.store.postgres.broker_notes import PostgresBrokerNotes
+from gateway.store.postgres.broker_notes import SECRET_BYTES, PostgresBrokerNotes
 from gateway.store.postgres.database import PostgresDatabase
 from tests.support import free_port
 
@@ -86,12 +88,20 @@ def test_connection_that_was_lost_is_opened_again(notes: PostgresBrokerNotes, da
 
 
 def test_secret_is_the_same_for_all_replicas_and_another_one_in_another_store(
-    notes: PostgresBrokerNotes, other: PostgresBrokerNotes, postgres_server: PostgresServer
+    database: PostgresDatabase, postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    secret = notes.read_secret()
-    assert len(secret) == 32
-    assert other.read_secret() == secret
+    start = Barrier(4)
+
+    def get_secret(_: int) -> bytes:
+        with closing(PostgresBrokerNotes(postgres_url)) as notes:
+            start.wait()
+            return notes.get_secret()
+
+    with ThreadPoolExecutor(4) as replicas:
+        (secret,) = set(replicas.map(get_secret, range(4)))
+    assert len(secret) == SECRET_BYTES
+    assert database.rows("SELECT secret FROM cluster_secret") == [(secret,)]
     url = postgres_server.create_database()
     PostgresDatabase(url).close()
     with closing(PostgresBrokerNotes(url)) as stranger:
-        assert stranger.read_secret() != secret
+        assert stranger.get_secret() != secret

@@ -18,6 +18,7 @@ import pytest
 from device_sim.postgres_server import PostgresServer, find_programs
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.store.cipher import Cipher
+from gateway.store.postgres.broker_notes import PostgresBrokerNotes
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.tokens import Token
 from tests.people.environment import KEY, OTHER_KEY
@@ -59,6 +60,11 @@ def dump(url: str, folder: Path) -> tuple[Path, Path]:
     assert (done.returncode, done.stderr) == (0, "")
     (people_dump,) = folder.glob("people-*.dump")
     return people_dump, folder / "kept.dump"
+
+
+def content_of(path: Path) -> str:
+    """Return a dump as statements."""
+    return subprocess.check_output([find_programs() / "pg_restore", "--file=-", path], text=True)
 
 
 def test_page_has_the_commands_of_the_scripts() -> None:
@@ -108,6 +114,26 @@ def test_dump_that_is_missing_makes_no_database(postgres_url: str, tmp_path: Pat
     assert "people.dump" in done.stderr
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None
+
+
+def test_dump_of_people_has_no_secret_of_client_ids(postgres_url: str, tmp_path: Path) -> None:
+    """Regression: any login of the broker and an old dump of the people were enough to end the leader's connection."""
+    with (
+        closing(PostgresStore(postgres_url, Cipher(KEY))) as store,
+        closing(PostgresBrokerNotes(postgres_url)) as notes,
+    ):
+        enrol(store, "Ada")
+        secret = notes.get_secret()
+        people_dump, kept = dump(postgres_url, tmp_path)
+    assert "Ada" in content_of(people_dump)
+    assert secret.hex() not in content_of(people_dump)
+    assert secret.hex() in content_of(kept)
+    database = f"restored_{uuid.uuid4().hex}"
+    done = run("restore.sh", postgres_url, database, people_dump, kept)
+    assert (done.returncode, done.stderr) == (0, "")
+    # The commands that wait at the broker for the leader still reach it.
+    with closing(PostgresBrokerNotes(postgres_url.replace(name_of(postgres_url), database))) as notes:
+        assert notes.get_secret() == secret
 
 
 def test_erased_person_stays_erased_when_older_people_are_restored(postgres_url: str, tmp_path: Path) -> None:
