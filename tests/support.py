@@ -129,6 +129,10 @@ def accepts(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
+RELOADS = "Reloading config"
+"""The begin of the line that mosquitto logs when it reads its configuration again."""
+
+
 class Broker:
     """mosquitto with the project's configuration, or amqtt (without MQTT 5) if mosquitto is not installed."""
 
@@ -157,6 +161,14 @@ class Broker:
             self._process.send_signal(number)
             self._process.wait(WAIT_S)
             self._process = None
+
+    def reload(self) -> None:
+        """Let mosquitto read its ACL again."""
+        assert self._process is not None
+        log = self._folder / "broker.log"
+        before = log.read_text().count(RELOADS)
+        self._process.send_signal(signal.SIGHUP)
+        wait_for(lambda: log.read_text().count(RELOADS) > before)
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from itertools import islice
 
 from gateway.errors import Busy
 from gateway.mqtt.announcements.source import publish
+from gateway.mqtt.announcements.untaken import UntakenTopics, find_settled, find_untaken
 from gateway.mqtt.retained import RetainedJournal
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.packets import Publication
@@ -18,11 +19,6 @@ log = logging.getLogger(__name__)
 
 MAX_DEFERRED_PER_TICK = 25
 """Documents of ``publish_later`` in half a second: 50 a second."""
-
-# A broker may close the connection of a client that publishes where its ACL forbids it (MQTT 3.1.1, 3.3.5). Fewer than
-# backoff.MAX_SHORT_CONNECTIONS: after that many short connections in a row the gateway ends.
-MAX_CLEARING_ATTEMPTS = 3
-"""Connections in a row that may end before the topics of an earlier run are cleared."""
 
 
 class RetainedDocuments:
@@ -57,7 +53,7 @@ class RetainedDocuments:
         self._sent: dict[str, Delivery[Session]] = {}
         # Topics that are cleared, with the delivery of the empty message once it is sent.
         self._clearing: dict[str, Delivery[Session] | None] = {}
-        self._failed_attempts = 0
+        self._untaken = UntakenTopics()
         # True if the topics to clear could not be read.
         self._must_look_again = False
 
@@ -116,10 +112,11 @@ class RetainedDocuments:
                 self._deferred.pop(topic, None)
                 self._not_urgent.discard(topic)
                 self._clearing.pop(topic, None)
+                self._untaken.forget(topic)
 
     def release_all(self) -> None:
         """Forget all documents without clearing their topics."""
-        self.release(*self._documents, *self._clearing)
+        self.release(*self._documents, *self._clearing, *self._untaken.topics)
 
     def is_confirmed(self, *topics: str) -> bool:
         """Return whether the broker has the newest document of each topic, or has cleared it."""
@@ -128,14 +125,19 @@ class RetainedDocuments:
     def find_unconfirmed(self) -> set[str]:
         """Return the topics of which the broker may have an older document, or one that is to be cleared."""
         with self._lock:
-            sent = [each for each, delivery in self._sent.items() if not delivery.settled]
-            clearing = [each for each, delivery in self._clearing.items() if delivery is None or not delivery.settled]
-            return {*self._unsent, *self._deferred, *sent, *clearing}
+            published = find_untaken(self._sent) | find_untaken(self._clearing)
+            return {*self._unsent, *self._deferred, *published, *self._untaken.topics}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence if the broker refused messages."""
+        with self._lock:
+            return self._untaken.warnings(self.title)
 
     @property
     def knows_earlier_topics(self) -> bool:
-        """False while the topics of an earlier run or owner could not be read: more topics may have to be cleared."""
-        return not self._must_look_again
+        """False while topics of an earlier run or owner were not read, or given up: they may have to be cleared."""
+        return not self._must_look_again and not self._untaken.has_given_up
 
     def clear_earlier(self) -> None:
         """Clear the topics that another gateway has left to this one, as far as there are no documents for them."""
@@ -146,7 +148,10 @@ class RetainedDocuments:
     def start_session(self) -> None:
         """Publish all documents again, since the broker may have lost them, and clear the topics of an earlier run."""
         with self._lock:
-            self._choose_topics_to_clear()
+            earlier, self._clearing = self._clearing, {}
+            self._must_look_again = False
+            if self._untaken.start_session(earlier):
+                self._clear_earlier()
             urgent = [topic for topic in self._documents if topic not in self._not_urgent]
             # A topic of an earlier run may name somebody.
             self._unsent = dict.fromkeys([*urgent, *self._clearing, *self._documents])
@@ -184,16 +189,28 @@ class RetainedDocuments:
         with self._lock:
             if self._must_look_again:
                 self._clear_earlier()
-            self._sent = {topic: each for topic, each in self._sent.items() if not each.settled}
-            cleared = [topic for topic, delivery in self._clearing.items() if delivery is not None and delivery.settled]
-            for topic in cleared:
-                del self._clearing[topic]
+            cleared = self._note_settled()
             for topic in list(self._deferred)[:MAX_DEFERRED_PER_TICK]:
                 del self._deferred[topic]
                 self._unsent[topic] = None
             if not self._clearing:
-                self._failed_attempts = 0
+                self._untaken.end_clearing()
         self._retained.remove(self._owner, *cleared)
+
+    def _note_settled(self) -> list[str]:
+        """Forget the messages that the broker took or refused. Return the topics that are cleared."""
+        cleared = []
+        for topic, document in find_settled(self._sent):
+            del self._sent[topic]
+            if document.refused and topic in self._documents:
+                self._untaken.note_refused(topic)
+        for topic, clearing in find_settled(self._clearing):
+            del self._clearing[topic]
+            if clearing.refused:
+                self._untaken.note_refused(topic)
+            else:
+                cleared.append(topic)
+        return cleared
 
     def _set(self, topic: str, payload: bytes) -> bool:
         """Note the document of a topic. Return False if it is that of before."""
@@ -206,22 +223,13 @@ class RetainedDocuments:
 
     def _take(self, session: Session, topic: str) -> tuple[Publication, Delivery[Session]]:
         del self._unsent[topic]
+        self._untaken.forget(topic)
         payload, delivery = self._documents.get(topic, b""), Delivery(session=session)
         if payload:
             self._sent[topic] = delivery
         else:
             self._clearing[topic] = delivery
         return Publication(topic, payload, retain=True), delivery
-
-    def _choose_topics_to_clear(self) -> None:
-        # Topics of the previous attempt are still here: the connection ended before the broker confirmed them.
-        self._failed_attempts += bool(self._clearing)
-        if self._clearing and self._failed_attempts == MAX_CLEARING_ATTEMPTS:
-            self._warn(self._clearing)
-        self._clearing = {}
-        self._must_look_again = False
-        if self._failed_attempts < MAX_CLEARING_ATTEMPTS:
-            self._clear_earlier()
 
     def _clear_earlier(self) -> None:
         try:
@@ -231,15 +239,8 @@ class RetainedDocuments:
             self._must_look_again = True
             return
         self._must_look_again = False
+        self._untaken.begin_clearing()
         for topic in filter(self._is_mine, found):
             if topic not in self._clearing:
                 self._clearing[topic] = None
                 self._unsent[topic] = None
-
-    def _warn(self, topics: Collection[str]) -> None:
-        log.warning(
-            "The retained messages on %s cannot be cleared: the broker closed the connection %d times. Let the"
-            " gateway's login write these topics, or delete the messages at the broker.",
-            list(topics)[:10],
-            MAX_CLEARING_ATTEMPTS,
-        )

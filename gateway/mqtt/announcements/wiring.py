@@ -62,7 +62,8 @@ class Announcements:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about announcements that the broker does not take."""
-        return tuple(dict.fromkeys((*self.sender.warnings, *self.leader_sender.warnings)))
+        refused = (sentence for each in self._documents for sentence in each.warnings)
+        return tuple(dict.fromkeys((*self.sender.warnings, *self.leader_sender.warnings, *refused)))
 
     def documents(self, owner: str) -> RetainedDocuments:
         """Return a new publisher of the retained documents of a part of the gateway. Call this before the start."""

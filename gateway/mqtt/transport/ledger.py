@@ -41,7 +41,8 @@ class Delivery(Generic[S]):
 
     ``mid``: the broker's number for it on the session that brought it; 0 at QoS 0. ``replies``: its answer, published
     at ``answered_at``; ``unconfirmed_replies``: how many of them the broker has not acknowledged. ``extra_sessions``:
-    sessions after the first one on which the replies were published. ``give_up`` reports a timeout to the sender.
+    sessions after the first one on which the replies were published. ``refused``: the broker did not take one of them.
+    ``give_up`` reports a timeout to the sender.
     ``received_at`` and ``answered_at`` are on the clock of ``time.monotonic``.
     """
 
@@ -53,6 +54,7 @@ class Delivery(Generic[S]):
     answered_at: float = 0.0
     unconfirmed_replies: int = 0
     extra_sessions: int = 0
+    refused: bool = False
     give_up: Callable[[], None] | None = None
     state: DeliveryState = field(default=DeliveryState.RECEIVED, init=False)
 
@@ -148,11 +150,14 @@ class Ledger(Generic[S]):
             if session is self._session:
                 self._confirm(delivery)
 
-    def record_confirmed(self, session: S, mid: int) -> None:
-        """Record that the broker has acknowledged a message at QoS 1."""
+    def record_confirmed(self, session: S, mid: int, *, refused: bool = False) -> None:
+        """Record that the broker has acknowledged a message at QoS 1. ``refused``: it did not take the message."""
         with self._lock:
             if session is self._session:
-                self._confirm(self._in_flight.pop(mid, None))
+                delivery = self._in_flight.pop(mid, None)
+                if delivery is not None and refused:
+                    delivery.refused = True
+                self._confirm(delivery)
 
     def oldest_received_at(self) -> float | None:
         """Return when the oldest unacknowledged delivery came, on the clock of ``time.monotonic``."""

@@ -232,7 +232,7 @@ class Session:
         if reason.is_failure:
             self._metrics.count("replies_refused")
             log.warning("the broker refused a published message: %s", reason.getName())
-        self._ledger.record_confirmed(self, mid)
+        self._ledger.record_confirmed(self, mid, refused=reason.is_failure)
         self._outgoing.pump()
 
     def _handle_suback(self, _client: paho.Client, _data: object, _mid: int, reasons: Any, _: object) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from gateway.mqtt.announcements import documents as module
 from gateway.mqtt.announcements import source
-from gateway.mqtt.announcements.documents import MAX_CLEARING_ATTEMPTS, MAX_DEFERRED_PER_TICK, RetainedDocuments
+from gateway.mqtt.announcements.documents import MAX_DEFERRED_PER_TICK, RetainedDocuments
 from gateway.mqtt.announcements.sender import Sender
+from gateway.mqtt.announcements.untaken import MAX_CLEARING_ATTEMPTS
 from gateway.mqtt.retained import RetainedTopics
 from gateway.mqtt.transport.backoff import MAX_SHORT_CONNECTIONS
 from tests.mqtt.announcements.sessions import ConfirmingSession
@@ -187,6 +188,35 @@ def test_clearing_stops_if_it_ends_every_connection(path: Path, caplog: pytest.L
     assert f"['{PORCH}'] cannot be cleared" in caplog.text
     run.sender.tick()  # the last connection did not end
     assert run.connect().take() == [(PORCH, b"")]
+
+
+def test_topic_whose_clearing_was_given_up_does_not_count_as_cleared(path: Path) -> None:
+    """Regression: a removal was answered while the broker still had the message."""
+    RetainedTopics(path).add("live", PORCH)
+    run = Run(path)
+    for _ in range(MAX_CLEARING_ATTEMPTS + 2):
+        run.connect()
+    run.sender.tick()
+    assert not run.documents.knows_earlier_topics
+    assert any(PORCH in each for each in run.documents.warnings)
+    session = run.connect()
+    assert session.take() == [(PORCH, b"")]
+    assert not run.documents.is_confirmed(PORCH)
+    session.confirm()
+    run.sender.tick()
+    assert run.documents.is_confirmed(PORCH)
+    assert run.documents.knows_earlier_topics
+    assert run.documents.warnings == ()
+    assert topics_in(path) == []
+
+
+def test_connections_that_the_gateway_cuts_are_no_failed_attempts(path: Path) -> None:
+    RetainedTopics(path).add("live", PORCH)
+    run = Run(path)
+    for _ in range(MAX_CLEARING_ATTEMPTS + 2):
+        session = run.connect()
+        assert session.take() == [(PORCH, b"")]
+        session.abort("the broker did not take its messages")
 
 
 def test_documents_that_can_wait_are_published_a_few_at_a_time(run: Run) -> None:

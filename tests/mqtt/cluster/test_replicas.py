@@ -445,6 +445,44 @@ def test_removal_is_busy_for_a_replica_that_has_not_reached_the_broker_since_its
     assert "grace" not in json.dumps(retained(broker))
 
 
+@pytest.mark.parametrize("change", ["document", "clearing"])
+def test_removal_is_busy_while_the_broker_refuses_a_message(tmp_path: Path, postgres_url: str, change: str) -> None:
+    """Regression: a refused message counted as one that the broker has taken."""
+    port, acl = free_port(), tmp_path / "acl"
+    acl.write_text("topic readwrite #\n")
+    extra = f"\nuser root\nlistener {port} 127.0.0.1\nallow_anonymous true\nacl_file {acl}\n"
+    with (
+        broker_running(tmp_path, port, extra) as broker,
+        replicas_running(tmp_path, broker, postgres_url) as replicas,
+    ):
+        (replica,) = replicas.start("ada")
+        replica.membership.add_cameras(["porch"])
+        wait_for(lambda: "porch" in replica.membership.owned)
+        announcer = replica.announcements.announcer
+        announcer.announce_presence(Presence(camera="porch", people=(PresentPerson(Person("grace", "Grace"), 1.0),)))
+        wait_for(lambda: "grace" in json.dumps(retained(broker).get("facegate/porch/present")))
+        acl.write_text("topic deny facegate/porch/present\ntopic readwrite #\n")
+        broker.reload()
+        if change == "document":
+            announcer.remove_person("grace")
+        else:
+            announcer.remove_camera("porch")
+        change_people(replicas)
+        with pytest.raises(Busy, match=r"retained messages at the broker may still name the person .*the camera porch"):
+            replica.membership.confirm_everywhere(removed=True)
+        (warning,) = replica.announcements.warnings
+        assert "the broker refused messages on facegate/porch/present" in warning
+        assert replica.notes.read_topics("live") == ["facegate/porch/present"]
+        acl.write_text("topic readwrite #\n")
+        broker.reload()
+        assert "grace" in json.dumps(retained(broker)["facegate/porch/present"])
+        replica.broker_proxy.cut()
+        replica.broker_proxy.mend()
+        wait_for(lambda: _is_answered(replica))
+        assert "grace" not in json.dumps(retained(broker))
+        assert replica.announcements.warnings == ()
+
+
 def test_cameras_of_a_replica_that_does_not_reach_the_broker_move(replicas: Replicas, broker: Broker) -> None:
     """Regression: it kept them, so that nobody followed them, and each removal of a person got ``busy``."""
     started = replicas.start("ada", "ben")

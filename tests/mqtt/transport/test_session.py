@@ -178,6 +178,17 @@ def test_refused_message_is_settled_and_not_published_again() -> None:
     assert metrics.snapshot()["replies_refused"] == 1
 
 
+def test_delivery_knows_that_a_message_was_refused() -> None:
+    session, _ = make_stub_session()
+    taken, refused = Delivery(session=session), Delivery(session=session)
+    for each in (taken, refused):
+        session.answer(each, Publication("facegate/porch/present", b"", retain=True))
+    confirm(session, 1)
+    confirm(session, 2, "Not authorized")
+    assert (taken.settled, taken.refused) == (True, False)
+    assert (refused.settled, refused.refused) == (True, True)
+
+
 def test_messages_in_flight_stay_within_the_receive_maximum() -> None:
     """Regression: over its Receive Maximum the broker closed each connection, and got the same replies on the next."""
     session, stub = make_stub_session(MANY)
