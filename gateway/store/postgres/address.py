@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -46,6 +47,8 @@ def parse_address(url: str) -> Address:
     if "@" in f"{host}{database}" or not _PORTS.fullmatch(port):
         raise _invalid_address_error()
     port = port if port.strip(",") else _DEFAULTS["port"]
+    if (service := _service_of(parameters)) and not parameters.get("host"):
+        host = f"the service {service}"
     return Address(parameters, f"{host}:{port}/{database}" if parameters.get("host") else f"{host}, {database}")
 
 
@@ -56,8 +59,11 @@ def find_exposure(url: str) -> tuple[str, bool] | None:
     """
     address = parse_address(url)
     hosts = [*_hosts(address, "hostaddr"), *_hosts(address, "host")]
+    # A service of pg_service.conf may name another host. An IP address in the address of the store goes before it.
+    has_service = bool(_service_of(address.parameters))
+    is_local = all(map(_is_local, hosts)) and not (has_service and not address.parameters.get("hostaddr"))
     # A server proves by the binding that it knows the password, and that nobody is between it and this machine.
-    if all(map(_is_local, hosts)) or _option(address, "channel_binding", "prefer") == "require":
+    if is_local or _option(address, "channel_binding", "prefer") == "require":
         return None
     root = _option(address, "sslrootcert", "")
     # The library takes verify-full for its default with the authorities of the system, and require with a file as
@@ -66,8 +72,11 @@ def find_exposure(url: str) -> tuple[str, bool] | None:
     if mode in _CHECKED_MODES or (mode == "require" and root):
         return None
     danger = "may go to another server" if mode == "require" else "and the people may cross the network unencrypted"
+    reason = f"sslmode is {mode}"
+    if has_service and not address.parameters.get("sslmode"):
+        reason = "a service is used, and the address says no sslmode"
     text = (
-        f"people.store: the password of PostgreSQL {danger}, since sslmode is {mode}: append"
+        f"people.store: the password of PostgreSQL {danger}, since {reason}: append"
         " ?sslmode=verify-full&sslrootcert=FILE to the address, with the certificate of the authority"
         " (docs/how-to/run-several-gateways.md)"
     )
@@ -80,9 +89,17 @@ def _hosts(address: Address, parameter: str) -> list[str]:
 
 def _option(address: Address, parameter: str, default: str) -> str:
     """Return an option of the library, which may also be a variable of the environment."""
-    return str(
-        address.parameters.get(parameter) or os.environ.get(f"PG{parameter.replace('_', '').upper()}") or default
-    )
+    if found := address.parameters.get(parameter):
+        return str(found)
+    # A service goes before the variables.
+    if _service_of(address.parameters):
+        return default
+    return os.environ.get(f"PG{parameter.replace('_', '').upper()}") or default
+
+
+def _service_of(parameters: Mapping[str, Any]) -> str:
+    """Return the name of the service whose options the library reads from pg_service.conf, if there is one."""
+    return str(parameters.get("service") or os.environ.get("PGSERVICE") or "")
 
 
 def _is_local(host: str) -> bool:

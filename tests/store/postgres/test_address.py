@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.support import free_port
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PGHOST", "PGHOSTADDR", "PGSSLMODE", "PGSSLROOTCERT", "PGCHANNELBINDING"):
+    for name in ("PGHOST", "PGHOSTADDR", "PGSSLMODE", "PGSSLROOTCERT", "PGCHANNELBINDING", "PGSERVICE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -38,6 +39,8 @@ def of(place: str) -> str:
         "db.lan/facegate?sslmode=require&sslrootcert=/etc/facegate/ca.pem",
         "db.lan/facegate?sslrootcert=system",
         "db.lan/facegate?channel_binding=require",
+        "/facegate?service=prod&hostaddr=127.0.0.1",
+        "/facegate?service=prod&sslmode=verify-full",
     ],
 )
 def test_address_that_gives_the_password_to_the_own_server_only(place: str) -> None:
@@ -53,6 +56,9 @@ def test_address_that_gives_the_password_to_the_own_server_only(place: str) -> N
         ("localhost/facegate?hostaddr=192.0.2.7", "cross the network unencrypted, since sslmode is prefer"),
         ("db.lan/facegate?sslrootcert=/etc/facegate/ca.pem", "since sslmode is prefer"),
         ("db.lan/facegate?sslmode=require", "may go to another server, since sslmode is require"),
+        ("/facegate?service=prod", "cross the network unencrypted, since a service is used"),
+        ("localhost/facegate?service=prod", "cross the network unencrypted, since a service is used"),
+        ("/facegate?service=prod&sslmode=require", "may go to another server, since sslmode is require"),
         ("db.lan/facegate?sslmode=disable", "cross the network unencrypted, since sslmode is disable"),
     ],
 )
@@ -70,6 +76,26 @@ def test_options_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> No
     assert find_exposure(of("/facegate")) is not None
     monkeypatch.setenv("PGSSLMODE", "verify-full")
     assert find_exposure(of("/facegate")) is None
+    # The service may have another mode.
+    monkeypatch.setenv("PGSERVICE", "prod")
+    assert find_exposure(of("/facegate")) is not None
+    assert find_exposure(of("/facegate?sslmode=verify-full")) is None
+
+
+@pytest.mark.extra
+def test_gateway_warns_about_the_host_of_a_service(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: the address of a service was taken for the local socket, and nothing warned."""
+    parts = urlsplit(postgres_url)
+    options = f"host=db.lan\nhostaddr={parts.hostname}\nport={parts.port}\nuser={parts.username}\n"
+    (tmp_path / "services").write_text(f"[prod]\n{options}password={parts.password or ''}\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    wanted = settings(tmp_path, f"postgresql://{parts.path}?service=prod")
+    wanted.data.mkdir(exist_ok=True)
+    with caplog.at_level(logging.WARNING):
+        open_people(wanted, NoVision()).store.close()
+    assert caplog.text.count("may cross the network unencrypted, since a service is used") == 1
 
 
 @pytest.mark.extra
