@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from gateway.store.postgres.address import parse_address
 from gateway.store.postgres.connections import BoundedConnection, TimeLimits, connect
@@ -28,7 +30,7 @@ class SingleConnection:
 
     def run(self, statement: str, *values: object) -> Sequence[tuple[Any, ...]]:
         """Run a statement, which is a transaction of its own. Return its rows. Raise Busy or GatewayError."""
-        with self._lock, self._failures.translate():
+        with self._failures.translate(), self._turn():
             try:
                 if self._connection is None:
                     self._connection = connect(self._address, LIMITS)
@@ -42,6 +44,17 @@ class SingleConnection:
     def close(self) -> None:
         with self._lock:
             self._close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let the threads use the connection one after the other. Raise psycopg.OperationalError."""
+        # While the database does not answer, each statement takes seconds. The waits of many threads would add up.
+        if not self._lock.acquire(timeout=LIMITS.answer):
+            raise LockNotAvailable(f"earlier statements of this process took longer than {LIMITS.answer:g} s")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _close(self) -> None:
         if self._connection is not None:

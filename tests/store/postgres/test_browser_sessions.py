@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import psycopg
 import pytest
 
+from gateway.errors import Busy
 from gateway.rest.access.sessions import Sessions
 from gateway.store.postgres.browser_sessions import PostgresBrowserSessions
 from gateway.store.postgres.database import PostgresDatabase
@@ -67,3 +70,24 @@ def test_store_has_no_id_and_no_csrf_token(store: PostgresBrowserSessions, datab
     session_id, session = Sessions(store).begin(b"phone")
     ((text,),) = database.rows("SELECT row(browser_sessions.*)::text FROM browser_sessions")
     assert not any(each.encode().hex() in text or each in text for each in (session_id, session.csrf))
+
+
+def test_requests_do_not_queue_behind_a_database_that_does_not_answer(
+    store: PostgresBrowserSessions, postgres_url: str
+) -> None:
+    """Regression: anybody with a made-up cookie made the others wait, each for seconds and one after the other."""
+    sessions = Sessions(store)
+    session_id, session = sessions.begin(b"phone")
+
+    def refusal(number: int) -> str:
+        with pytest.raises(Busy) as caught:
+            sessions.find(f"made up {number}")
+        return str(caught.value)
+
+    with psycopg.connect(postgres_url) as db, ThreadPoolExecutor(12) as clients:
+        # A lookup waits a second for this lock, in the database.
+        db.execute("LOCK TABLE facegate.browser_sessions IN ACCESS EXCLUSIVE MODE")
+        refusals = list(clients.map(refusal, range(12)))
+    waited = [each for each in refusals if "earlier statements of this process" in each]
+    assert 0 < len(waited) < len(refusals)
+    assert sessions.find(session_id) == session
