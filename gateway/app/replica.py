@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 
 from gateway.app.parts import JoinedParts
 from gateway.app.people_follower import PeopleFollower
@@ -60,6 +60,7 @@ class ReplicaParts:
             self._find_cleared,
             lambda: self._parts.pool.ready > 0,
             lambda: self._parts.mqtt.connected,
+            self._find_withdrawn,
         )
         self.member = ClusterMember(self.membership, self._store.notes)
         self._writer = BoardWriter(self._store.board, self.membership.forget_camera)
@@ -214,6 +215,12 @@ class ReplicaParts:
         assert replica is not None
         cameras = {each: held.cameras[each] for each in replica.find_cleared(held.cameras)}
         return Holdings(cameras, held.leads_since if replica.has_cleared_as_leader() else None, held.admission)
+
+    def _find_withdrawn(self, cameras: Collection[str]) -> Collection[str]:
+        """Return the cameras of which the broker has no retained message any more."""
+        replica = self._parts.mqtt.replica
+        assert replica is not None
+        return replica.find_withdrawn(cameras)
 
     def _lead(self, is_leader: bool) -> None:
         replica = self._parts.mqtt.replica

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from gateway.cluster.standing import NOTHING, Holdings
 from gateway.store.protocols.coordination import Coordination, Member
 
 FindCleared = Callable[[Holdings], Holdings]
 """A function that returns the part of what a replica holds whose retained messages at the broker are all its own."""
+
+FindWithdrawn = Callable[[Collection[str]], Collection[str]]
+"""A function that returns those of the cameras of which the broker has no retained message any more."""
 
 
 class Clearing:

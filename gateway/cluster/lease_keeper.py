@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.clearing import FindWithdrawn
 from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follower
 from gateway.cluster.listener_caller import ListenerCaller
@@ -54,6 +55,7 @@ class LeaseKeeper:
         listeners: ListenerCaller,
         room: CameraRoom,
         eligibility: Eligibility,
+        find_withdrawn: FindWithdrawn,
     ) -> None:
         self._member = member
         self._coordination = coordination
@@ -62,6 +64,7 @@ class LeaseKeeper:
         self._listeners = listeners
         self._room = room
         self._eligibility = eligibility
+        self._find_withdrawn = find_withdrawn
         self._found: set[str] = set()
         self._forgotten: set[str] = set()
         self._awaited_revision = 0
@@ -140,11 +143,8 @@ class LeaseKeeper:
 
     def _pause_s(self) -> float:
         """Return the seconds until the next renewal: at the latest when the lease of another replica ends."""
-        ends = [
-            each.lease_left_s + AFTER_LEASE_S
-            for each in self._standing.view.replicas
-            if each.is_live and each.id != self._member.replica
-        ]
+        live = [each for each in self._standing.view.replicas if each.is_live and each.id != self._member.replica]
+        ends = [each.lease_left_s + AFTER_LEASE_S for each in live]
         return max(SHORTEST_PAUSE_S, min([self._member.lease_s / RENEWALS_PER_LEASE, *ends]))
 
     def _renew(self) -> None:
@@ -203,7 +203,7 @@ class LeaseKeeper:
             self._coordination.release_cameras(self._member, {n: e for n, e in told.items() if n not in forgotten})
 
     def _give_up_forgotten(self, view: ClusterView) -> None:
-        """Give up the cameras to forget that this replica owns. They are removed after that."""
+        """Give up the cameras to forget that this replica owns, as soon as the broker has nothing of them."""
         with self._standing.changed:
             forgotten = set(self._forgotten)
         if not forgotten:
@@ -212,7 +212,7 @@ class LeaseKeeper:
         owned = {name: each.epoch for name, each in rows.items() if each.owner == self._member.replica}
         # The parts of this gateway take a camera of a dead replica first, to withdraw what the broker has of it.
         if own := owned.items() & self._listeners.known.cameras.items():
-            self._standing.give_up([name for name, _ in own])
+            self._standing.give_up(self._find_withdrawn([name for name, _ in own]))
         others = view.live - {self._member.replica}
         self._note_forgotten([name for name in forgotten if name not in rows or rows[name].owner in others])
 
@@ -239,8 +239,7 @@ class LeaseKeeper:
         with self._standing.changed:
             found = sorted(self._found)
         if found:
-            configured = [each for each in found if each in self._room.configured]
-            if configured:
+            if configured := [each for each in found if each in self._room.configured]:
                 self._coordination.add_cameras(configured, ANY_NUMBER)
             self._coordination.add_cameras(found, self._room.most)
             with self._standing.changed:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway import __version__
 from gateway.cluster.boot_clock import boot_time
-from gateway.cluster.clearing import Clearing, FindCleared
+from gateway.cluster.clearing import Clearing, FindCleared, FindWithdrawn
 from gateway.cluster.confirmation import Confirmation
 from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follow, Follower
@@ -58,6 +58,7 @@ class Membership:
         find_cleared: FindCleared = lambda held: held,
         is_ready: Callable[[], bool] = lambda: True,
         is_connected: Callable[[], bool] = lambda: True,
+        find_withdrawn: FindWithdrawn = lambda cameras: cameras,
     ) -> None:
         """``replica``: the id of this replica, the same after each start.
 
@@ -65,6 +66,7 @@ class Membership:
         for the answers in flight, and returns the revision that holds now. ``find_cleared``: by default, nothing is
         retained at a broker. ``is_ready``: returns whether this gateway can follow cameras. It gets none before that.
         ``is_connected``: returns whether it has its connections to the broker. Without them it gets nothing more.
+        ``find_withdrawn``: asked for cameras that are to be forgotten, until it returns them.
         """
         self.replica = replica
         self._open_coordination = open_coordination
@@ -86,6 +88,7 @@ class Membership:
             self._listeners,
             CameraRoom(settings.most_cameras, settings.configured_cameras),
             Eligibility(replica, settings.lease_s, is_ready, is_connected),
+            find_withdrawn,
         )
         self._news = NewsListener(
             open_coordination(),

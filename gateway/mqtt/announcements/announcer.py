@@ -153,6 +153,10 @@ class MqttAnnouncer:
         unconfirmed = self._documents.find_unconfirmed()
         return [each for each in cameras if unconfirmed.isdisjoint(self._all_topics_of(each))]
 
+    def find_withdrawn(self, cameras: Iterable[str]) -> list[str]:
+        """Return the cameras of which the broker has no retained message any more."""
+        return [each for each in cameras if self._documents.has_cleared(*self._all_topics_of(each))]
+
     def release_people(self) -> None:
         """Announce people no more: another gateway does."""
         self._people.clear()

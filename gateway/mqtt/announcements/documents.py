@@ -134,6 +134,11 @@ class RetainedDocuments:
         with self._lock:
             return self._untaken.warnings(self.title)
 
+    def has_cleared(self, *topics: str) -> bool:
+        """Return whether the broker has no message of the owner on these topics."""
+        gone = not any(self._retained.belongs_to(self._owner, topic) for topic in topics)
+        return gone and self.knows_earlier_topics and self.is_confirmed(*topics)
+
     @property
     def knows_earlier_topics(self) -> bool:
         """False while topics of an earlier run or owner were not read, or given up: they may have to be cleared."""
@@ -199,17 +204,15 @@ class RetainedDocuments:
 
     def _note_settled(self) -> list[str]:
         """Forget the messages that the broker took or refused. Return the topics that are cleared."""
-        cleared = []
+        cleared: list[str] = []
         for topic, document in find_settled(self._sent):
             del self._sent[topic]
             if document.refused and topic in self._documents:
                 self._untaken.note_refused(topic)
         for topic, clearing in find_settled(self._clearing):
             del self._clearing[topic]
-            if clearing.refused:
-                self._untaken.note_refused(topic)
-            else:
-                cleared.append(topic)
+            note = self._untaken.note_refused if clearing.refused else cleared.append
+            note(topic)
         return cleared
 
     def _set(self, topic: str, payload: bytes) -> bool:

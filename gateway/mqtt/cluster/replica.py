@@ -22,6 +22,7 @@ from gateway.mqtt.delivery.poison_guard import PoisonGuard
 from gateway.mqtt.delivery.validity import Validity
 from gateway.mqtt.parts import Parts
 from gateway.mqtt.pieces import Pieces
+from gateway.mqtt.retained import LIVE
 from gateway.mqtt.router import Handler, Route, Router
 from gateway.mqtt.transport.ledger import Delivery
 from gateway.mqtt.transport.session import Session
@@ -46,6 +47,7 @@ class Replica:
         """``documents``: about this replica."""
         self._parts = parts
         self._place = place = member.place
+        self._notes = member.notes
         self._topics = LiveTopics(parts.settings.mqtt.base)
         self.downtime = downtime = SharedDowntime(member.notes)
         settings, cluster, metrics = parts.settings, parts.settings.cluster, parts.metrics
@@ -174,9 +176,26 @@ class Replica:
         """Return the cameras of which the broker has only what this replica announced last."""
         return self._parts.announcements.announcer.find_cleared(cameras)
 
+    def find_withdrawn(self, cameras: Iterable[str]) -> list[str]:
+        """Return the cameras of which the broker has no retained message any more."""
+        return self._parts.announcements.announcer.find_withdrawn(cameras)
+
     def has_cleared_as_leader(self) -> bool:
-        """Return whether the broker has only what this replica announced last as the leader."""
-        return self._parts.announcements.has_cleared_as_leader()
+        """Return whether the broker has only what this replica announced last as the leader. Raise Busy.
+
+        It is also False while there are retained messages of cameras without an owner.
+        """
+        return self._parts.announcements.has_cleared_as_leader() and not self._add_lost_cameras()
+
+    def _add_lost_cameras(self) -> bool:
+        """Add cameras that the cluster does not know, but the journal: their owners clear what the broker has of them.
+
+        Return whether there are any. Raise Busy.
+        """
+        known = {each.name for each in self._place.view().cameras}
+        lost = set(self._topics.read_cameras(self._notes.read_topics(LIVE))) - known
+        self._place.add_cameras(lost)
+        return bool(lost)
 
     def flush(self, seconds: float) -> None:
         """Wait until the broker has all messages that were published before. Cut the connections that need longer."""

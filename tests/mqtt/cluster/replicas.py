@@ -80,6 +80,7 @@ class Replica:
             self._own.read_revision,
             self._find_cleared,
             is_connected=lambda: self.mqtt.connected,
+            find_withdrawn=lambda cameras: self.side.find_withdrawn(cameras),
         )
         self.announcements = Announcements(settings, (), ClusterMember(self.membership, self.notes))
         self.mqtt = MqttInterface(

@@ -445,6 +445,46 @@ def test_removal_is_busy_for_a_replica_that_has_not_reached_the_broker_since_its
     assert "grace" not in json.dumps(retained(broker))
 
 
+def test_camera_that_is_forgotten_without_the_broker_keeps_its_owner_until_it_is_cleared(
+    replicas: Replicas, broker: Broker
+) -> None:
+    """Regression: its row was deleted at once, so nobody cleared its topics, and no erasure waited for them."""
+    (replica,) = replicas.start("ada")
+    replica.membership.add_cameras(["porch"])
+    wait_for(lambda: "porch" in replica.membership.owned)
+    announcer = replica.announcements.announcer
+    announcer.announce_snapshot("porch", b"\xff\xd8 a picture")
+    announcer.announce_presence(Presence(camera="porch", people=(PresentPerson(Person("grace", "Grace"), 1.0),)))
+    left = {"facegate/porch/snapshot", "facegate/porch/present"}
+    wait_for(lambda: left <= retained_messages(broker.port).keys())
+    replica.broker_proxy.cut()
+    announcer.remove_camera("porch")
+    replica.membership.forget_camera("porch")
+    change_people(replicas)
+    with pytest.raises(Busy, match=r"retained messages at the broker may still name the person .*the camera porch"):
+        replica.membership.confirm_everywhere(removed=True)
+    assert left <= retained_messages(broker.port).keys()
+    replica.broker_proxy.mend()
+    wait_for(lambda: _is_answered(replica))
+    assert left.isdisjoint(retained_messages(broker.port))
+    wait_for(lambda: replica.membership.view().cameras == ())
+    assert replica.notes.read_topics("live") == []
+
+
+def test_messages_of_a_camera_that_the_cluster_does_not_know_are_cleared_before_a_removal(
+    replicas: Replicas, broker: Broker, device: Client
+) -> None:
+    (replica,) = replicas.start("ada")
+    assert replicas.leader is replica
+    topic = "facegate/porch/present"
+    replica.notes.add_topics("live", [topic])
+    device.publish(topic, b'{"text": "grace"}', retain=True)
+    wait_for(lambda: topic in retained_messages(broker.port))
+    change_people(replicas)
+    replica.membership.confirm_everywhere(removed=True)
+    assert topic not in retained_messages(broker.port)
+
+
 @pytest.mark.parametrize("change", ["document", "clearing"])
 def test_removal_is_busy_while_the_broker_refuses_a_message(tmp_path: Path, postgres_url: str, change: str) -> None:
     """Regression: a refused message counted as one that the broker has taken."""
