@@ -66,6 +66,9 @@ class RetainedJournal(Protocol):
     def remove(self, owner: str, *topics: str) -> None:
         """Forget the topics, whose retained messages are cleared, unless another owner has them now."""
 
+    def release(self, owner: str, *topics: str) -> None:
+        """Note that another gateway may record or forget the topics from now on."""
+
 
 class RetainedTopics:
     """The journal of a gateway that works alone, a file. Implements RetainedJournal.
@@ -119,6 +122,9 @@ class RetainedTopics:
                 del self._owners[topic]
             if removed:
                 self._rewrite()
+
+    def release(self, owner: str, *topics: str) -> None:
+        """Do nothing: this gateway works alone."""
 
     def _append(self, added: Mapping[str, str]) -> None:
         try:

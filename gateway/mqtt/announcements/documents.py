@@ -113,6 +113,7 @@ class RetainedDocuments:
                 self._not_urgent.discard(topic)
                 self._clearing.pop(topic, None)
                 self._untaken.forget(topic)
+            self._retained.release(self._owner, *topics)
 
     def release_all(self) -> None:
         """Forget all documents without clearing their topics."""
@@ -196,11 +197,11 @@ class RetainedDocuments:
                 self._clear_earlier()
             cleared = self._note_settled()
             for topic in list(self._deferred)[:MAX_DEFERRED_PER_TICK]:
-                del self._deferred[topic]
-                self._unsent[topic] = None
+                self._unsent[topic] = self._deferred.pop(topic)
             if not self._clearing:
                 self._untaken.end_clearing()
-        self._retained.remove(self._owner, *cleared)
+            # Under the lock: after ``release`` another gateway may record the topics again.
+            self._retained.remove(self._owner, *cleared)
 
     def _note_settled(self) -> list[str]:
         """Forget the messages that the broker took or refused. Return the topics that are cleared."""
@@ -211,8 +212,7 @@ class RetainedDocuments:
                 self._untaken.note_refused(topic)
         for topic, clearing in find_settled(self._clearing):
             del self._clearing[topic]
-            note = self._untaken.note_refused if clearing.refused else cleared.append
-            note(topic)
+            (self._untaken.note_refused if clearing.refused else cleared.append)(topic)
         return cleared
 
     def _set(self, topic: str, payload: bytes) -> bool:
@@ -243,7 +243,8 @@ class RetainedDocuments:
             return
         self._must_look_again = False
         self._untaken.begin_clearing()
-        for topic in filter(self._is_mine, found):
-            if topic not in self._clearing:
-                self._clearing[topic] = None
-                self._unsent[topic] = None
+        mine = list(filter(self._is_mine, found))
+        self._retained.release(self._owner, *set(found).difference(mine))
+        for topic in [each for each in mine if each not in self._clearing]:
+            self._clearing[topic] = None
+            self._unsent[topic] = None

@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 class SharedRetainedTopics:
     """The journal of a cluster. Implements RetainedJournal. Safe to use from any thread."""
 
-    # The copy in memory saves a question to the database for each message. It may be behind for the topics of other
-    # replicas. An owner of topics reads all of them when it begins to publish.
+    # The copy in memory saves a question to the database for each message. It would be behind for the topics of other
+    # replicas, so it has only those of this one.
 
     warnings: tuple[str, ...] = ()
 
@@ -64,3 +64,10 @@ class SharedRetainedTopics:
         with self._lock:
             for topic in removed:
                 self._owners.pop(topic, None)
+
+    def release(self, owner: str, *topics: str) -> None:
+        """Forget the copy of topics that another replica may record or remove from now on."""
+        with self._lock:
+            for topic in topics:
+                if self._owners.get(topic) == owner:
+                    del self._owners[topic]
