@@ -170,7 +170,7 @@ def test_gateway_reconnects_if_the_broker_does_not_acknowledge(
         ledger = wait_until_ready(gateway).mqtt.connections.requests.ledger
         device = Client(private_broker.port).subscribe("facegate/+/response/#")
         with monkeypatch.context() as deaf:
-            deaf.setattr(ledger, "record_confirmed", lambda *_: None)
+            deaf.setattr(ledger, "record_confirmed", lambda *_, **__: None)
             device.publish("facegate/porch/request/detect/held", frame("obama_1"))
             first = next_response(device)
             wait_for(lambda: gateway.metrics.snapshot()["connections_lost"] >= 1)
@@ -189,7 +189,7 @@ def test_gateway_ends_if_the_broker_acknowledges_on_no_connection(
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
     with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": 0.5})) as gateway:
         monkeypatch.setattr(
-            wait_until_ready(gateway).mqtt.connections.requests.ledger, "record_confirmed", lambda *_: None
+            wait_until_ready(gateway).mqtt.connections.requests.ledger, "record_confirmed", lambda *_, **__: None
         )
         device = Client(private_broker.port)
         device.publish("facegate/porch/request/detect/held", frame("obama_1"))
