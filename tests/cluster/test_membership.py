@@ -227,20 +227,16 @@ def test_replica_that_hands_over_keeps_its_lease(patient_cluster: Cluster) -> No
     assert a.membership.may_name_people()
 
 
-def test_cameras_of_a_dead_replica_move_within_the_lease_and_a_second(cluster: Cluster) -> None:
+def test_cameras_of_a_dead_replica_move_and_come_back(cluster: Cluster) -> None:
+    """The fault bench measures how long that takes."""
     a, b = cluster.start("a", "b")
     a.membership.add_cameras(CAMERAS)
-
-    def moves_in_time() -> bool:
-        wait_for(lambda: cluster.owners() == favourites("a", "b"))
-        began = boot_time()
-        a.proxy.stall()
-        wait_for(lambda: b.membership.owned == set(CAMERAS))
-        moved_s = boot_time() - began
-        a.proxy.mend()
-        return moved_s < LEASE_S + 1
-
-    assert holds_in_any_try(moves_in_time)
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
+    a.proxy.stall()
+    wait_for(lambda: b.membership.owned == set(CAMERAS))
+    assert not a.membership.owned
+    a.proxy.mend()
+    wait_for(lambda: cluster.owners() == favourites("a", "b"))
 
 
 @pytest.mark.parametrize("fault", ["stall", "cut"])

@@ -11,12 +11,11 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.rendezvous import find_favourite
 from gateway.store.postgres.coordination import PostgresCoordination
 from gateway.store.postgres.database import PostgresDatabase
 from tests.cluster.support import LEASE_S, Sample, find_overlaps
-from tests.support import ROOT, WAIT_S, holds_in_any_try, wait_for
+from tests.support import ROOT, WAIT_S, wait_for
 
 CAMERAS = [f"cam{n}" for n in range(9)]
 
@@ -86,17 +85,15 @@ def test_process_that_was_stopped_holds_nothing_when_it_continues(
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_cameras_of_a_process_move_within_the_lease_and_a_second(
+def test_cameras_of_a_process_that_ends_or_stands_still_move(
     postgres_url: str, coordination: PostgresCoordination, number: signal.Signals
 ) -> None:
-    def moves_in_time() -> bool:
-        with replicas_running(postgres_url, "a", "b") as (a, b):
-            wait_for(lambda: owners(coordination) == favourites("a", "b"))
-            epochs = {each.name: each.epoch for each in coordination.read().cameras}
-            ended = boot_time()
-            a.send(number)
-            wait_for(lambda: owners(coordination) == favourites("b"))
-            gained = [each.end for each in b.finish() if each.epoch > epochs.get(each.thing, each.epoch)]
-            return max(gained) < ended + LEASE_S + 1
-
-    assert holds_in_any_try(moves_in_time)
+    """The fault bench measures how long that takes."""
+    with replicas_running(postgres_url, "a", "b") as (a, _):
+        wait_for(lambda: owners(coordination) == favourites("a", "b"))
+        epochs = {each.name: each.epoch for each in coordination.read().cameras}
+        moved = {camera for camera, owner in favourites("a", "b").items() if owner == "a"}
+        a.send(number)
+        wait_for(lambda: owners(coordination) == favourites("b"))
+        taken = {each.name for each in coordination.read().cameras if each.epoch > epochs[each.name]}
+        assert taken == moved
