@@ -114,7 +114,7 @@ class DatabaseSearch:
             return known
         rows = self._rows(self._vectors.read(key))
         with self._changing:
-            # What was read before a change must not stay.
+            # People that were read before a change must not stay.
             if changes == self._changes:
                 if len(self._known) >= MAX_KNOWN_PEOPLE:
                     self._known = {}

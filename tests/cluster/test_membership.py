@@ -104,7 +104,7 @@ def test_part_that_hangs_does_not_hold_up_a_stop_for_long(
     stops = threading.Thread(target=replica.membership.stop)
     stops.start()
     wait_for(lambda: not stops.is_alive())
-    # What it held is free.
+    # Its cameras and the leadership are free.
     (other,) = patient_cluster.start("b")
     wait_for(lambda: other.known_cameras() == set(CAMERAS))
 
