@@ -42,7 +42,8 @@ def test_short_run_has_faults_and_no_violation() -> None:
     assert result["store_kills"] >= 1
     assert result["partitions"] >= 1
     assert result["removals"] > 0
-    assert result["camera_moved_s"]["count"] > 0
+    # On a busy machine PostgreSQL takes long to start: each move may then count among those without it.
+    assert result["camera_moved_s"]["count"] + result["camera_moved_store_away_s"]["count"] > 0
     assert result["live_results"] > 0
 
 
