@@ -38,8 +38,8 @@ def end_with_this_process(pid: int, number: signal.Signals = signal.SIGTERM, fol
 
 
 def _start_watcher() -> subprocess.Popen[bytes]:
-    # It reads the end of its input when this process has ended. It has its own session, so that what kills this one
-    # does not kill it too.
+    # The watcher reads the end of its input when this process has ended. It has a session of its own: a signal to the
+    # process group of this process must not end the watcher too.
     watcher = subprocess.Popen(
         [sys.executable, "-IS", WATCHER],
         stdin=subprocess.PIPE,

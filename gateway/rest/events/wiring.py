@@ -45,7 +45,10 @@ class Events:
         live, hub = settings.live, EventHub(find_name)
         self._shared = None
         if news is not None:
-            is_known = lambda slug: people.gallery.find_name(slug) is not None  # noqa: E731
+
+            def is_known(slug: str) -> bool:
+                return people.gallery.find_name(slug) is not None
+
             self._shared = SharedEvents(hub, news, is_on, is_known, may_name_people)
         unchanged = UnchangedAnswers(live.unchanged_answer_s, live.most_cameras)
         self.announcer = StreamAnnouncer(hub, unchanged, None if self._shared is None else self._shared.announce)
