@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.e2e.test_cluster import Replica, Site, enrol, send
-from tests.support import WAIT_S, Broker, Client, wait_for
+from tests.e2e.cluster.support import Replica, Site, enrol, send
+from tests.support import WAIT_S, Client, wait_for
 
 pytestmark = pytest.mark.extra
 
@@ -59,21 +57,6 @@ class Stream:
                     self.events.append((kind, json.loads(value)))
         except (requests.RequestException, AttributeError, OSError):
             pass
-
-
-@pytest.fixture
-def site(tmp_path: Path, broker: Broker, postgres_url: str) -> Iterator[Site]:
-    site = Site(tmp_path, broker, postgres_url)
-    yield site
-    for each in list(site.started):
-        site.stop(each)
-
-
-@pytest.fixture
-def client(broker: Broker) -> Iterator[Client]:
-    client = Client(broker.port)
-    yield client
-    client.close()
 
 
 def test_stream_of_each_replica_has_the_news_of_all_cameras(site: Site, client: Client) -> None:

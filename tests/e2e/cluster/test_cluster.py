@@ -6,11 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from itertools import count
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -20,120 +17,22 @@ import psycopg
 import pytest
 import requests
 
-from gateway.app import Gateway, running
-from gateway.app.replica import ReplicaParts
+from gateway.app import running
 from gateway.cli.operations import operations
-from gateway.cluster.rendezvous import find_favourite
-from gateway.config import Settings
 from gateway.config.cluster_section import ClusterSettings
 from gateway.errors import StartError
 from gateway.model import FoundFace
 from gateway.model.caller import REST_CALLER
 from gateway.store.postgres.statements import WRITE_LOCK
-from tests.conftest import settings
+from tests.e2e.cluster.support import BASE, Replica, Site, enrol, send
 from tests.examples import BOX, QUALITY, descriptor
-from tests.support import WAIT_S, Broker, Client, frame, wait_for
-
-BASE = "cluster"
+from tests.support import WAIT_S, Client, frame, wait_for
 
 MOST_OF_A_REPLICA = 20
 """Connections that a replica has at most, as docs/how-to/run-several-gateways.md says."""
 
 WRITERS = 20
 """More threads that write at once than a replica has connections for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """A replica with its stop."""
-
-    gateway: Gateway
-    stack: ExitStack
-
-    @property
-    def place(self) -> ReplicaParts:
-        place = self.gateway.place
-        assert isinstance(place, ReplicaParts)
-        return place
-
-    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        return requests.request(method, f"{self.gateway.rest.url}/api/v1/{path}", timeout=WAIT_S, **options)
-
-    def get(self, path: str) -> Any:
-        answer = self.ask("GET", path)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def name(self, picture: str) -> str | None:
-        answer = self.ask("POST", "recognise", files={"image": frame(picture)})
-        if answer.status_code == 503:
-            return "busy"
-        assert answer.status_code == 200, answer.text
-        faces = answer.json()["faces"]
-        return str(faces[0]["name"]) if faces and faces[0]["person"] else None
-
-
-class Site:
-    """The replicas that a test starts. ``changes``: further sections of their settings."""
-
-    def __init__(self, folder: Path, broker: Broker, url: str, **changes: Any) -> None:
-        self._folder, self._broker, self._url, self._changes = folder, broker, url, changes
-        self.started: list[Replica] = []
-        (folder / "nobody").mkdir()
-
-    def settings(self, name: str) -> Settings:
-        """Return the settings of a replica, or of a command beside it."""
-        return settings(
-            self._folder / name,
-            self._broker,
-            workers={"processes": 1},
-            mqtt={"base": BASE, "client_id": f"{BASE}-{name}"},
-            people={"folder": self._folder / "nobody", "store": self._url},
-            cluster={"name": "site", "lease_s": 2},
-            **self._changes,
-        )
-
-    def start(self, name: str) -> Replica:
-        stack = ExitStack()
-        replica = Replica(stack.enter_context(running(self.settings(name))), stack)
-        self.started.append(replica)
-        wait_for(lambda: replica.gateway.health().ready)
-        return replica
-
-    def stop(self, replica: Replica) -> None:
-        self.started.remove(replica)
-        replica.stack.close()
-
-    def name_cameras(self, number: int, name: str = "camera{}") -> list[str]:
-        """Return names of cameras, of which each replica will own so many. ``name``: has the place of a number."""
-        replicas = {each.place.membership.replica: number for each in self.started}
-        found: list[str] = []
-        for camera in map(name.format, count()):
-            favourite = find_favourite(camera, replicas)
-            if favourite is not None and replicas[favourite]:
-                replicas[favourite] -= 1
-                found.append(camera)
-            if not any(replicas.values()):
-                break
-        return found
-
-    def owner(self, camera: str) -> Replica | None:
-        return next((each for each in self.started if camera in each.place.membership.owned), None)
-
-
-@pytest.fixture
-def site(tmp_path: Path, broker: Broker, postgres_url: str) -> Iterator[Site]:
-    site = Site(tmp_path, broker, postgres_url)
-    yield site
-    for each in list(site.started):
-        site.stop(each)
-
-
-@pytest.fixture
-def client(broker: Broker) -> Iterator[Client]:
-    client = Client(broker.port)
-    yield client
-    client.close()
 
 
 def test_change_by_a_command_waits_for_all_replicas(site: Site, tmp_path: Path) -> None:
@@ -158,11 +57,6 @@ def test_gateway_with_another_name_of_the_cluster_is_refused(site: Site) -> None
     with pytest.raises(StartError, match="belongs to the cluster site on the base topic cluster, and") as refusal:
         running(other).__enter__()
     assert refusal.value.exit_code == os.EX_CONFIG
-
-
-def enrol(replica: Replica, name: str, picture: str) -> None:
-    answer = replica.ask("POST", "people", data={"name": name}, files={"images": frame(picture)})
-    assert answer.status_code == 200, answer.text
 
 
 def test_change_is_followed_by_all_replicas_before_its_answer(site: Site) -> None:
@@ -274,13 +168,6 @@ def test_person_is_where_the_cameras_of_all_replicas_saw_them_last(site: Site, c
     wait_for(lambda: is_at(of_second))
 
 
-def send(client: Client, cameras: list[str]) -> list[str]:
-    """Send a picture of Barack Obama from each camera. Return the cameras."""
-    for camera in cameras:
-        client.publish(f"{BASE}/{camera}/frame", frame("obama_2"), qos=0)
-    return cameras
-
-
 def test_session_of_a_browser_holds_at_all_replicas(site: Site) -> None:
     first, second = site.start("first"), site.start("second")
     secret = first.ask("POST", "tokens", json={"name": "phone", "role": "viewer"}).json()["token"]
@@ -367,32 +254,26 @@ def test_switch_that_one_replica_turns_holds_at_all(site: Site, client: Client) 
     wait_for(lambda: not owner.get("cameras/porch")["enabled"])
 
 
-def test_replicas_share_the_limits_of_verifications_and_enrolments(
-    tmp_path: Path, broker: Broker, postgres_url: str
-) -> None:
+@pytest.mark.parametrize("sections", [{"decision": {"failed_verifications_per_hour": 8}}])
+def test_replicas_share_the_limits_of_verifications_and_enrolments(site: Site) -> None:
     """Regression: each replica allowed as many attempts as one gateway."""
-    site = Site(tmp_path, broker, postgres_url, decision={"failed_verifications_per_hour": 8})
     first, second = site.start("first"), site.start("second")
-    try:
-        enrol(first, "Barack Obama", "obama_1")
-        wait_for(lambda: all(each.place.count_replicas() == 2 for each in site.started))
+    enrol(first, "Barack Obama", "obama_1")
+    wait_for(lambda: all(each.place.count_replicas() == 2 for each in site.started))
 
-        def fail(replica: Replica) -> bool:
-            answer = replica.ask("POST", "verify/barack_obama", files={"image": frame("biden_1")})
-            if answer.status_code == 200:
-                assert answer.json()["match"] is False
-                return True
-            assert "at one of 2 replicas" in answer.json()["detail"]
-            return False
+    def fail(replica: Replica) -> bool:
+        answer = replica.ask("POST", "verify/barack_obama", files={"image": frame("biden_1")})
+        if answer.status_code == 200:
+            assert answer.json()["match"] is False
+            return True
+        assert "at one of 2 replicas" in answer.json()["detail"]
+        return False
 
-        # One gateway allows one caller five of the eight.
-        assert [[fail(each) for _ in range(4)] for each in (first, second)] == [[True, True, False, False]] * 2
-        count_replicas = first.gateway.people.enrolment_limit._count_replicas
-        assert count_replicas is not None
-        assert count_replicas() == 2
-    finally:
-        for each in list(site.started):
-            site.stop(each)
+    # One gateway allows one caller five of the eight.
+    assert [[fail(each) for _ in range(4)] for each in (first, second)] == [[True, True, False, False]] * 2
+    count_replicas = first.gateway.people.enrolment_limit._count_replicas
+    assert count_replicas is not None
+    assert count_replicas() == 2
 
 
 def test_camera_that_one_replica_forgets_leaves_the_cluster(site: Site, client: Client) -> None:
@@ -462,12 +343,6 @@ def _count_behind(db: psycopg.Connection[Any]) -> int:
     """Return the number of replicas that have not confirmed the present people."""
     present = _count(db, "SELECT value FROM facegate.meta WHERE key = 'revision'")
     return _count(db, f"SELECT count(*) FROM facegate.cluster_replicas WHERE revision < {present}")  # noqa: S608
-
-
-def _count_connections(db: psycopg.Connection[Any]) -> int:
-    """Return the number of connections of all replicas."""
-    others = "application_name = 'facegate' AND datname = current_database()"
-    return _count(db, f"SELECT count(*) FROM pg_stat_activity WHERE {others}")  # noqa: S608
 
 
 def _count(db: psycopg.Connection[Any], query: Any) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.frigate_stand_in import Event, FrigateStandIn
-from tests.e2e.test_cluster import BASE, Replica, Site, enrol
-from tests.support import Broker, Client, frame, wait_for
+from tests.e2e.cluster.support import BASE, Replica, Site, enrol
+from tests.support import Client, frame, wait_for
 
 OBAMA = "obama_2"
 
@@ -32,19 +32,8 @@ def frigate() -> Iterator[FrigateStandIn]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, broker: Broker, postgres_url: str, frigate: FrigateStandIn) -> Iterator[Site]:
-    server = {"url": frigate.url, "topic_prefix": "nvr"}
-    site = Site(tmp_path, broker, postgres_url, inputs=INPUTS, frigate={"home": server})
-    yield site
-    for each in list(site.started):
-        site.stop(each)
-
-
-@pytest.fixture
-def client(broker: Broker) -> Iterator[Client]:
-    client = Client(broker.port)
-    yield client
-    client.close()
+def sections(frigate: FrigateStandIn) -> dict[str, Any]:
+    return {"inputs": INPUTS, "frigate": {"home": {"url": frigate.url, "topic_prefix": "nvr"}}}
 
 
 def owners(site: Site, cameras: list[str]) -> set[Replica | None]:
