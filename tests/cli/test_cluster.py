@@ -19,7 +19,9 @@ from gateway.cluster.rendezvous import find_favourite
 from gateway.config import RestSettings, Settings
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
+from gateway.store.postgres.coordination import PostgresCoordination
 from gateway.store.postgres.opening import open_store
+from gateway.store.protocols.coordination import Member
 from tests.cluster.support import IDENTITY, Cluster, cluster_running
 from tests.store.examples import enrol
 from tests.support import free_port, wait_for
@@ -126,12 +128,18 @@ def test_database_without_tables_is_named_without_its_password(command: Command,
 def test_doctor_finds_cameras_that_nobody_follows(cluster: Cluster, postgres_url: str, tmp_path: Path) -> None:
     config = {"data": tmp_path, "people": {"store": postgres_url}, "cluster": {"name": IDENTITY.name}}
     settings = Settings.model_validate(config)
-    (a,) = cluster.start("a", ready=False)
-    a.membership.add_cameras(["porch"])
-    texts = ["1 live replica, and none leads", "no replica follows porch: see what the replicas say"]
-    wait_for(lambda: [each.text for each in check_cluster(settings)] == texts)
-    assert {each.state for each in check_cluster(settings)} == {"to_do"}
-    a.is_ready.set()
+    with closing(PostgresCoordination(postgres_url, 30)) as coordination:
+        # A lease alone, without the thread that makes the only replica the leader.
+        member = Member(IDENTITY, "a", "process", 30, 30, "1.0")
+        coordination.claim_cluster(member)
+        coordination.renew(member, revision=0, serving=False, connected=True)
+        coordination.add_cameras(["porch"], 1)
+        assert [(each.state, each.text) for each in check_cluster(settings)] == [
+            ("to_do", "1 live replica, and none leads"),
+            ("to_do", "no replica follows porch: see what the replicas say"),
+        ]
+        coordination.leave(member)
+    (a,) = cluster.start("a")
     wait_for(lambda: [each.text for each in check_cluster(settings)] == ["1 live replica; a leads"])
     a.is_connected.clear()
     wait_for(lambda: any("not connected to the broker: a" in each.text for each in check_cluster(settings)))

@@ -450,16 +450,6 @@ def test_repeated_naming_of_a_group_gets_the_same_answer(env: PeopleEnvironment,
 
 def test_naming_and_tidying_groups_do_not_deadlock(env: PeopleEnvironment, scene: CameraScene) -> None:
     """Regression: one thread held the lock of the groups and the other that of the store."""
-    end, failures = time.monotonic() + 2, list[BaseException]()
-    rounds = [0, 0, 0]
-
-    def loop(number: int, do: Callable[[int], object]) -> None:
-        try:
-            while not failures and (time.monotonic() < end or min(rounds) <= 3):
-                do(rounds[number])
-                rounds[number] += 1
-        except BaseException as error:
-            failures.append(error)
 
     def name(n: int) -> None:
         scene.observe(descriptor(1000 + n))
@@ -472,10 +462,28 @@ def test_naming_and_tidying_groups_do_not_deadlock(env: PeopleEnvironment, scene
             env.registry.enrol_unknown(group, f"Person {n}", REST_CALLER)
         return {}
 
-    threads = [
-        threading.Thread(target=loop, args=each, daemon=True)
-        for each in ((0, name), (1, lambda _: scene.groups.tidy()), (2, lambda _: env.updater.refresh()))
-    ]
+    failures, naming_is_over = list[BaseException](), threading.Event()
+
+    def name_all() -> None:
+        # Fewer than one caller may enrol within an hour, however fast the machine is.
+        for n in range(100):
+            name(n)
+
+    def repeat(do: Callable[[], object]) -> None:
+        while not naming_is_over.is_set():
+            do()
+
+    def run(do: Callable[[], object]) -> None:
+        try:
+            do()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            naming_is_over.set()
+
+    jobs = name_all, lambda: repeat(scene.groups.tidy), lambda: repeat(env.updater.refresh)
+    # A deadlock must not keep the process of the tests.
+    threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
     wait_for(lambda: not any(thread.is_alive() for thread in threads), 60)

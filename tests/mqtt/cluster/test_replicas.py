@@ -290,8 +290,8 @@ def test_session_of_an_earlier_lease_sends_nothing_more(replicas: Replicas, devi
     wait_for(replica.membership.may_name_people)
     assert replica.membership.admission != first
     assert not session.may_publish()
+    wait_for(lambda: replica.mqtt.connections.requests.session is not session)
     wait_for(lambda: replica.mqtt.health.connected and replica.mqtt.loopback.fresh)
-    assert replica.mqtt.connections.requests.session is not session
     device.publish("facegate/porch/request/detect/1", PICTURE)
     assert responses(device, 1) == ["1"]
 
