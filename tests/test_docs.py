@@ -29,6 +29,7 @@ from gateway.contract.verdict import VERDICT_PATTERN
 from gateway.errors import GatewayError, StartError, Unavailable, wire_errors
 from gateway.metrics import COUNTS, Metrics
 from gateway.model import Operation, Quality
+from gateway.model.cluster import REPLICA_STATES
 from gateway.model.health import Health, ImportProgress, MqttHealth
 from gateway.mqtt.bridge import search_state
 from gateway.mqtt.codec.inbound import OPTION_FIELDS
@@ -217,6 +218,11 @@ def test_every_field_on_a_wire_is_documented() -> None:
 @pytest.mark.parametrize("count", COUNTS)
 def test_every_count_is_documented(count: str) -> None:
     assert f"| `{count}` |" in text_of(HEALTH_PAGE)
+
+
+@pytest.mark.parametrize(("state", "meaning"), REPLICA_STATES.items())
+def test_every_state_of_a_replica_is_documented(state: str, meaning: str) -> None:
+    assert f"| `{state}` | {meaning} |" in text_of(HEALTH_PAGE)
 
 
 def test_every_exit_code_is_documented() -> None:

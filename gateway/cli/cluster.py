@@ -49,7 +49,7 @@ def _document(name: str | None, view: ClusterView) -> dict[str, object]:
         "replicas": [
             {
                 "replica": each.id,
-                "state": _state(view, each),
+                "state": view.state_of(each),
                 "broker": _broker(each) or None,
                 "lease_left_s": round(each.lease_left_s, 1),
                 "address": each.address,
@@ -80,7 +80,7 @@ def _row(view: ClusterView, replica: Replica) -> tuple[str, ...]:
     number = len(view.cameras_of(replica.id)) if replica.is_live else 0
     return (
         replica.id,
-        _state(view, replica),
+        view.state_of(replica),
         _broker(replica),
         lease,
         str(number),
@@ -94,12 +94,3 @@ def _broker(replica: Replica) -> str:
     if not replica.is_live:
         return ""
     return "connected" if replica.connected else "connecting"
-
-
-def _state(view: ClusterView, replica: Replica) -> str:
-    """Return ``stopped`` for a replica that left the cluster, and ``lost`` for one that did not renew its lease."""
-    if not replica.is_live:
-        return "lost" if replica.serving else "stopped"
-    if view.leader == replica.id:
-        return "leader"
-    return "serving" if replica.serving else "joining"

@@ -202,7 +202,13 @@ class Membership:
         """Return the state of the cluster of that name, as this replica sees it."""
         held = self.holdings()
         return ClusterHealth(
-            name, self.replica, self.may_name_people(), held.leads_since is not None, len(held.cameras), self.view()
+            name,
+            self.replica,
+            self.has_lease(),
+            self.may_name_people(),
+            held.leads_since is not None,
+            len(held.cameras),
+            self.view(),
         )
 
     @property

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from gateway.contract.base import MAX_LISTED, VersionedModel, WireModel
-from gateway.model.cluster import ClusterHealth
+from gateway.model.cluster import REPLICA_STATES, ClusterHealth, ReplicaState
 from gateway.model.health import BrokerAddress, Disk, Health
 
 FREE_STEP_BYTES = 100_000_000
 """The step in which the free bytes of the disk are reported."""
+
+_STATES = " ".join(f"``{state}``: {text}" for state, text in REPLICA_STATES.items())
 
 
 class WorkersDocument(WireModel):
@@ -45,24 +49,24 @@ class BrokerAddressDocument(WireModel):
 
 
 class ClusterReplicaDocument(WireModel):
-    """A replica of the cluster. ``lease``: as the database knows it. ``cameras``: the number of its cameras."""
+    """A replica of the cluster. ``state``: as the database knows it. ``cameras``: the number of its cameras."""
 
     replica: str
     address: str | None
     version: str
-    lease: Literal["held", "ended"]
+    state: Annotated[ReplicaState, Field(description=_STATES)]
     cameras: int
 
 
 class ClusterDocument(WireModel):
-    """The cluster, as this replica sees it. ``lease``: whether this replica may name people.
+    """The cluster, as this replica sees it. ``may_name_people``: whether this replica may name people now.
 
     ``without_owner``: the number of cameras that no live replica owns.
     """
 
     name: str
     replica: str
-    lease: Literal["held", "missing"]
+    may_name_people: bool
     leader: str | None
     cameras: int
     without_owner: int
@@ -190,7 +194,7 @@ def _write_cluster(cluster: ClusterHealth) -> ClusterDocument:
     return ClusterDocument(
         name=cluster.name,
         replica=cluster.replica,
-        lease="held" if cluster.may_name_people else "missing",
+        may_name_people=cluster.may_name_people,
         leader=view.live_leader,
         cameras=len(view.cameras),
         without_owner=len(view.cameras_without_owner),
@@ -199,7 +203,7 @@ def _write_cluster(cluster: ClusterHealth) -> ClusterDocument:
                 replica=each.id,
                 address=each.address,
                 version=each.version,
-                lease="held" if each.is_live else "ended",
+                state=view.state_of(each),
                 cameras=len(view.cameras_of(each.id)) if each.is_live else 0,
             )
             for each in view.replicas[:MAX_LISTED]

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 FORGOTTEN_AFTER_S = 7 * 86_400.0
 """Seconds after which a replica that is away is forgotten."""
+
+ReplicaState = Literal["joining", "serving", "leader", "lost", "stopped"]
+"""The state of a replica, as the database knows it."""
+
+REPLICA_STATES: Mapping[ReplicaState, str] = {
+    "joining": "It may own no cameras: it does not follow the people yet, has not loaded its models, or does not reach"
+    " the broker.",
+    "serving": "It may own cameras and lead.",
+    "leader": "It leads the cluster.",
+    "lost": "Its lease has ended, and it did not leave: it died, hangs, or does not reach the database.",
+    "stopped": "It was stopped, and left the cluster.",
+}
+"""The meaning of each state, for the descriptions of the interfaces and for the documentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +41,9 @@ class Replica:
 
     ``id``: the same as long as the gateway keeps its data folder. ``revision``: the revision of the people that it has
     confirmed. ``serving``: it may own cameras and lead. ``connected``: it has its connections to the broker.
-    ``lease_left_s``: seconds until its lease ends, by the clock of the
-    database; negative for a lease that has ended. ``names_left_s``: the same for the time in which it may still name
-    people without the database.
+    ``lease_left_s``: seconds until its lease ends, by the clock of the database; negative for a lease that has ended.
+    ``names_left_s``: the same for the time in which it may still name people without the database. ``has_left``: it was
+    stopped, and no process of it has joined since.
     """
 
     id: str
@@ -39,6 +54,7 @@ class Replica:
     connected: bool
     lease_left_s: float
     names_left_s: float
+    has_left: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -64,12 +80,13 @@ class OwnedCamera:
 class ClusterHealth:
     """The state of the cluster ``name`` as this ``replica`` sees it.
 
-    ``may_name_people``: the replica may name people now. ``leads``: it is the leader. ``owned``: the number of its
-    cameras. ``view``: as of the last renewal of its lease.
+    ``has_lease``: the replica may own cameras and lead now. ``may_name_people``: it may name people now. ``leads``: it
+    is the leader. ``owned``: the number of its cameras. ``view``: as of the last renewal of its lease.
     """
 
     name: str
     replica: str
+    has_lease: bool
     may_name_people: bool
     leads: bool
     owned: int
@@ -115,6 +132,14 @@ class ClusterView:
         """The names of the cameras that no live replica owns."""
         live = self.live
         return tuple(each.name for each in self.cameras if each.owner not in live)
+
+    def state_of(self, replica: Replica) -> ReplicaState:
+        """Return the state of one of the replicas."""
+        if not replica.is_live:
+            return "stopped" if replica.has_left else "lost"
+        if replica.id == self.leader:
+            return "leader"
+        return "serving" if replica.serving else "joining"
 
     def cameras_of(self, replica: str) -> tuple[str, ...]:
         """Return the cameras of a replica, also if its lease has ended."""

@@ -63,7 +63,7 @@ HEALTH: Mapping[str, tuple[str, Callable[[Health], float]]] = {
         "end of the certificate of REST, in seconds since 1970; NaN without one",
         lambda health: math.nan if health.certificate_ends_at is None else health.certificate_ends_at,
     ),
-    "cluster_lease": ("1 if this replica has a lease", lambda health: _of_cluster(health, lambda c: c.may_name_people)),
+    "cluster_lease": ("1 if this replica has a lease", lambda health: _of_cluster(health, lambda c: c.has_lease)),
     "cluster_leader": ("1 if this replica leads its cluster", lambda health: _of_cluster(health, lambda c: c.leads)),
     "cluster_owned_cameras": ("cameras of this replica", lambda health: _of_cluster(health, lambda c: c.owned)),
     "cluster_replicas": ("replicas with a lease", lambda health: _of_cluster(health, lambda c: len(c.view.live))),

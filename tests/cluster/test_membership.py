@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,6 +13,7 @@ from device_sim.postgres_server import PostgresServer
 from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.rendezvous import find_favourite
 from gateway.errors import Busy
+from gateway.store.postgres.coordination import PostgresCoordination
 from tests.cluster.support import CONFIGURED, LEASE_S, Cluster, cluster_running
 from tests.support import holds_in_any_try, wait_for
 
@@ -256,6 +258,25 @@ def test_replica_without_the_database_stops_before_others_take_over(cluster: Clu
     a.proxy.mend()
     wait_for(lambda: cluster.owners() == favourites("a", "b"))
     a.membership.check_may_name_people()
+
+
+def test_states_of_replicas_are_those_that_the_database_knows(cluster: Cluster, postgres_url: str) -> None:
+    """Regression: a replica that died before it could follow cameras was shown as one that had been stopped."""
+
+    def states() -> dict[str, str]:
+        view = observer.read()
+        return {each.id: view.state_of(each) for each in view.replicas}
+
+    with closing(PostgresCoordination(postgres_url, NO_END_S)) as observer:
+        cluster.start("a", "b")
+        # On a busy machine the leadership may change meanwhile.
+        wait_for(lambda: sorted(states().values()) == ["leader", "serving"])
+        (early,) = cluster.start("early", ready=False)
+        wait_for(lambda: states().get("early") == "joining")
+        early.proxy.cut()
+        wait_for(lambda: states()["early"] == "lost")
+        cluster.stop("a")
+        wait_for(lambda: states() == {"a": "stopped", "b": "leader", "early": "lost"})
 
 
 def test_connections_that_died_are_replaced(cluster: Cluster) -> None:

@@ -80,7 +80,7 @@ def cluster_health(*, may_name_people: bool) -> ClusterHealth:
         Replica("b", None, "1", 6, serving=True, connected=True, lease_left_s=-4, names_left_s=-4),
     )
     cameras = OwnedCamera("attic", "b", 3), OwnedCamera("hall", "a", 1), OwnedCamera("porch", None, 0)
-    return ClusterHealth("site", "a", may_name_people, True, 1, ClusterView(7, replicas, "b", 2, cameras))
+    return ClusterHealth("site", "a", False, may_name_people, True, 1, ClusterView(7, replicas, "b", 2, cameras))
 
 
 @pytest.mark.parametrize("may_name_people", [True, False])
@@ -99,13 +99,13 @@ def test_replica_is_ready_only_with_a_lease(may_name_people: bool) -> None:
     assert write_health(health).document()["cluster"] == {
         "name": "site",
         "replica": "a",
-        "lease": "held" if may_name_people else "missing",
+        "may_name_people": may_name_people,
         # The lease of the last leader has ended.
         "leader": None,
         "cameras": 3,
         "without_owner": 2,
         "replicas": [
-            {"replica": "a", "address": "http://10.0.0.5:5001", "version": "1", "lease": "held", "cameras": 1},
-            {"replica": "b", "address": None, "version": "1", "lease": "ended", "cameras": 0},
+            {"replica": "a", "address": "http://10.0.0.5:5001", "version": "1", "state": "serving", "cameras": 1},
+            {"replica": "b", "address": None, "version": "1", "state": "lost", "cameras": 0},
         ],
     }

@@ -75,7 +75,8 @@ SELECT
     epoch,
     (SELECT json_agg(json_build_array(
         id, address, version, revision, serving, connected,
-        extract(epoch FROM lease_until - clock_timestamp()), extract(epoch FROM names_until - clock_timestamp())
+        extract(epoch FROM lease_until - clock_timestamp()), extract(epoch FROM names_until - clock_timestamp()),
+        process = ''
     ) ORDER BY id) FROM cluster_replicas),
     (SELECT json_agg(json_build_array(name, owner, epoch) ORDER BY name) FROM cluster_cameras)
 FROM cluster_leader
@@ -153,7 +154,8 @@ FIND_UNCONFIRMED = """
 SELECT
     id, address, version, revision, serving, connected,
     extract(epoch FROM lease_until - clock_timestamp())::float8,
-    extract(epoch FROM names_until - clock_timestamp())::float8
+    extract(epoch FROM names_until - clock_timestamp())::float8,
+    process = ''
 FROM cluster_replicas WHERE revision < $1 AND names_until > clock_timestamp() ORDER BY id
 """
 
