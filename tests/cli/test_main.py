@@ -20,7 +20,7 @@ from gateway import __version__
 from gateway.vision.engines.conversion import DIGESTS_FILE, GRAPH_NAMES, converted_models_folder
 from gateway.vision.engines.model_files import MODEL_FILES, model_file
 from gateway.vision.engines.registry import STOCK_MODELS
-from tests.support import KNOWN_FACES, ROOT, Broker, free_port, prepare_data_folder, wait_for
+from tests.support import KNOWN_FACES, ROOT, WAIT_S, Broker, free_port, prepare_data_folder, wait_for
 
 FACEGATE = [sys.executable, "-m", "gateway"]
 
@@ -52,7 +52,7 @@ def facegate(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 def is_ready(port: int) -> bool:
     try:
-        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=WAIT_S).status_code == 200
     except requests.RequestException:  # not started yet, or too busy to answer
         return False
 
@@ -80,7 +80,7 @@ def test_gateway_exits_cleanly_and_leaves_no_process(tmp_path: Path, broker: Bro
         workers = children(process.pid)
         assert workers
         process.send_signal(number)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=WAIT_S)
         assert process.returncode == 0
         assert log.rstrip().endswith("the gateway has stopped")
         assert "a signal ends the gateway" in log
@@ -128,7 +128,7 @@ def test_first_start_converts_the_models_and_logs_it(tmp_path: Path, broker: Bro
         with facegate(environment(data, broker, port, empty=True)) as process:
             wait_until_ready(process, port)
             process.terminate()
-            _, log = process.communicate(timeout=20)
+            _, log = process.communicate(timeout=WAIT_S)
         assert log.count("converting the models, once") == conversions
     assert (converted_models_folder(data) / DIGESTS_FILE).is_file()
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,9 +39,7 @@ def test_check_reports_an_early_end_with_the_last_line(tmp_path: Path) -> None:
 def test_child_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_process, "TERMINATE_TIMEOUT_S", 0.2)
     log = tmp_path / "log"
-    start = time.monotonic()
     with python_child(STUBBORN, log) as child:
         wait_for(lambda: "up" in log.read_text())
     with pytest.raises(ChildEnded):
         child.check()
-    assert time.monotonic() - start < 10

@@ -13,7 +13,7 @@ from device_sim.connection import Broker, Connection, Mqtt5Properties
 from device_sim.errors import Refused, Unreachable
 from device_sim.network_loop import NetworkLoop
 from tests import support
-from tests.support import broker_running, free_port
+from tests.support import WAIT_S, broker_running, free_port
 
 needs_mosquitto = pytest.mark.skipif(support.MOSQUITTO is None, reason="mosquitto is not installed")
 
@@ -45,7 +45,7 @@ def test_connection_receives_subscribed_topics(broker: support.Broker) -> None:
         broker_address(broker), "a", filters=[("t/+", 1)], receive=lambda *message: received.put(message)
     ) as link:
         assert link.publish("t/x", b"hello", 1, None)
-        assert received.get(timeout=5) == ("t/x", b"hello", None)
+        assert received.get(timeout=WAIT_S) == ("t/x", b"hello", None)
 
 
 def test_connection_receives_correlation_data_with_mqtt_5(broker: support.Broker) -> None:
@@ -56,7 +56,7 @@ def test_connection_receives_correlation_data_with_mqtt_5(broker: support.Broker
         broker_address(broker, "5"), "b", filters=[("t/+", 1)], receive=lambda *message: received.put(message)
     ) as link:
         link.publish("t/x", b"", 1, Mqtt5Properties("t/back", b"42", expiry=10))
-        assert received.get(timeout=5) == ("t/x", b"", b"42")
+        assert received.get(timeout=WAIT_S) == ("t/x", b"", b"42")
 
 
 def test_connection_without_a_broker_is_an_error() -> None:

@@ -91,7 +91,7 @@ def test_wait_until_ready_ends_with_the_gateway(tmp_path: Path) -> None:
 def test_wait_until_ready_reports_its_progress_after_the_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness, "START_TIMEOUT_S", 2)
+    monkeypatch.setattr(readiness, "START_TIMEOUT_S", 5)
     with (
         status_server(START_TIMEOUT_S) as port,
         start_child(tmp_path) as gateway,

@@ -82,9 +82,9 @@ def test_busy_is_final_without_repetition(broker: Broker) -> None:
 
 def test_busy_until_the_deadline_counts_as_an_answer(broker: Broker) -> None:
     with run_fake_gateway(broker, lambda _: [BUSY], BASE):
-        found = summary(broker, "--count", 1, "--timeout", 2.5, "--repeat-after", 5)
+        found = summary(broker, "--count", 1, "--timeout", 5.5, "--repeat-after", 10)
     assert (found["answered"], found["lost"], found["errors"]) == (1, 0, {"busy": 1})
-    assert found["repeated"] in (1, 2)
+    assert 1 <= found["repeated"] <= 5
 
 
 def test_repeated_answer_is_a_duplicate(broker: Broker, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:

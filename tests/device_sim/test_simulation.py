@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 
 import pytest
 
+from device_sim import simulation as simulation_module
+from device_sim import stream
 from device_sim.camera import Camera
 from device_sim.connection import Broker
 from device_sim.inbox import Inbox
@@ -14,7 +16,7 @@ from device_sim.model import Picture, Sent, Skipped
 from device_sim.simulation import Simulation
 from device_sim.stream import Stream
 from tests import support
-from tests.support import broker_running, holds_in_any_try
+from tests.support import WAIT_S, broker_running
 
 PICTURE = Picture("one.jpg", b"\xff\xd8\xff")
 
@@ -44,31 +46,42 @@ def test_cameras_send_in_turn_and_stop_at_their_count(simulation: Simulation) ->
     ] * 3
 
 
-def test_rate_does_not_depend_on_the_time_of_a_picture(simulation: Simulation) -> None:
-    def seconds() -> float:
-        start = time.monotonic()
-        for _ in simulation.events(count=20):
-            # This is half of the 20 ms between two pictures.
-            time.sleep(0.01)
-        return time.monotonic() - start
+def test_rate_does_not_depend_on_the_time_of_a_picture(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Otherwise a machine that stands still for a second moves the pictures after it.
+    monkeypatch.setattr(simulation_module, "MAX_BACKLOG_S", 3600)
+    start, due = time.monotonic(), list[float]()
+    for _, at in islice(simulation._schedule(start), 40):
+        # Half of the 20 ms between two pictures.
+        time.sleep(0.01)
+        due.append(at - start)
+    assert due == pytest.approx([number * 0.02 for number in range(40)])
 
-    assert holds_in_any_try(lambda: seconds() == pytest.approx(39 * 0.02 + 0.2, abs=0.15))
+
+def test_no_picture_is_sent_before_its_time(simulation: Simulation) -> None:
+    start = time.monotonic()
+    sent = [time.monotonic() - start for event in simulation.events(count=10) if isinstance(event, Sent | Skipped)]
+    assert len(sent) == 20
+    assert all(at >= number * 0.02 for number, at in enumerate(sent))
 
 
 def test_run_ends_after_its_time(simulation: Simulation) -> None:
-    assert holds_in_any_try(lambda: len(list(simulation.events(seconds=0.4))) == pytest.approx(20, abs=1))
+    """On a busy machine the last pictures may be late, and are then left out."""
+    assert 0 < len(list(simulation.events(seconds=0.4))) <= 21
 
 
-def test_stop_ends_the_sending_and_then_the_waiting(broker: support.Broker, inbox: Inbox) -> None:
-    talk = Stream(repeat(PICTURE), timeout=30)
+def test_stop_ends_the_sending_and_then_the_waiting(
+    broker: support.Broker, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MAX_ANSWER_S", 120)
+    talk = Stream(repeat(PICTURE), timeout=120)
     with Camera("s-5", talk, inbox.put, broker=Broker(port=broker.port), base="nobody") as only:
-        events = Simulation([only], inbox, rate=25, timeout=30).events()
+        events = Simulation([only], inbox, rate=25, timeout=120).events()
         next(events)
         inbox.stop()
         inbox.stop()
-        start = time.monotonic()
         assert list(events) == []
-        assert time.monotonic() - start < 15
+        # So not the time limit ended the waiting.
+        assert only.is_waiting()
     assert inbox.stopped
 
 
@@ -77,4 +90,4 @@ def test_picture_without_a_connection_is_skipped(tmp_path: Path, inbox: Inbox) -
         events = Simulation([only], inbox, rate=50, timeout=0.2).events()
         assert isinstance(next(events), Sent)
         broker.stop()
-        assert any(isinstance(event, Skipped) for event, _ in zip(events, range(100), strict=False))
+        assert any(isinstance(event, Skipped) for event, _ in zip(events, range(50 * WAIT_S), strict=False))

@@ -13,14 +13,15 @@ from gateway.config import Settings
 from tests.conftest import settings
 from tests.support import WAIT_S, Broker, Client, broker_running, wait_for
 
-ANSWER_S = 8.0
+ANSWER_S = 15.0
+"""The setting ``mqtt.answer_s`` of deployments: longer than any answer takes while other programs use the processor."""
 
 
 def small_settings(data: Path, broker: Broker, **changes: object) -> Settings:
-    """Return the settings of a small gateway with no enrolled people."""
+    """Return the settings of a small gateway with no enrolled people. It allows a picture longer than a request."""
     nobody = data.parent / "nobody"
     nobody.mkdir(parents=True, exist_ok=True)
-    return settings(data, broker, workers={"processes": 1}, people={"folder": nobody}, **changes)
+    return settings(data, broker, workers={"processes": 1, "picture_s": 120}, people={"folder": nobody}, **changes)
 
 
 def wait_until_ready(gateway: Gateway) -> Gateway:
@@ -77,7 +78,7 @@ class Deployment:
 
 @contextmanager
 def deployment_running(folder: Path) -> Iterator[Deployment]:
-    quick = {"mqtt": {"answer_s": ANSWER_S}, "uploads": {"idle_s": 0.5}}
+    quick = {"mqtt": {"answer_s": ANSWER_S}, "uploads": {"idle_s": 2}}
     with broker_running(folder) as broker, running(small_settings(folder / "data", broker, **quick)) as gateway:
         yield Deployment(wait_until_ready(gateway), broker, folder / "data")
 

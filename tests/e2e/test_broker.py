@@ -30,7 +30,7 @@ def test_gateway_reconnects_after_a_restart_of_the_broker(tmp_path: Path, privat
         wait_for(lambda: not gateway.mqtt.connected)
         assert not gateway.health().ready
         private_broker.start()
-        wait_for(lambda: gateway.health().ready, 5)
+        wait_for(lambda: gateway.health().ready)
         client = Client(private_broker.port).subscribe("facegate/porch/response/#", "facegate/bridge/state")
         while client.get().json != {"state": "online"}:
             pass

@@ -28,7 +28,7 @@ from tests.e2e.deployments import (
     wait_until_ready,
     workers_of,
 )
-from tests.support import MOSQUITTO, Client, broker_running, frame, paused_processes, wait_for
+from tests.support import MOSQUITTO, WAIT_S, Client, broker_running, frame, paused_processes, wait_for
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; amqtt keeps no sessions")
 
@@ -68,7 +68,7 @@ def people_and_audit(deployment: Deployment) -> tuple[list[Any], list[Any]]:
 
 
 def recognised_name(deployment: Deployment, picture: str) -> str:
-    found = requests.post(f"{deployment.gateway.rest.url}/face_rec", files={"file": frame(picture)}, timeout=30)
+    found = requests.post(f"{deployment.gateway.rest.url}/face_rec", files={"file": frame(picture)}, timeout=WAIT_S)
     assert found.status_code == 200
     return str(found.json()["name"])
 
@@ -140,7 +140,7 @@ def test_nearly_full_disk_makes_the_gateway_unready_and_recognition_goes_on(
     assert add(requester, "room", "Barack Obama", "obama_1")["status"] == "ok"
 
     def status(view: str) -> int:
-        return requests.get(f"{deployment.gateway.rest.url}/{view}", timeout=5).status_code
+        return requests.get(f"{deployment.gateway.rest.url}/{view}", timeout=WAIT_S).status_code
 
     wait_for(lambda: status("readyz") == 200)
     monkeypatch.setattr(store_watcher, "WRITABLE_CHECK_INTERVAL_S", 0.0)

@@ -19,6 +19,7 @@ from gateway.mqtt.delivery import loopback
 from gateway.mqtt.transport import backoff
 from gateway.store.records import Picture, StoredFace
 from tests.e2e.deployments import (
+    ANSWER_S,
     Deployment,
     content_of,
     next_response,
@@ -166,7 +167,7 @@ def test_gateway_reconnects_if_the_broker_does_not_acknowledge(
 ) -> None:
     """Regression: nothing more was acknowledged or delivered until that connection ended."""
     monkeypatch.setattr("gateway.mqtt.delivery.watchdog.ACKNOWLEDGE_S", 0.5)
-    with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": 5})) as gateway:
+    with running(small_settings(tmp_path / "data", private_broker, mqtt={"answer_s": ANSWER_S})) as gateway:
         ledger = wait_until_ready(gateway).mqtt.connections.requests.ledger
         device = Client(private_broker.port).subscribe("facegate/+/response/#")
         with monkeypatch.context() as deaf:

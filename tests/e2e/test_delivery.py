@@ -76,16 +76,19 @@ def test_request_sent_during_a_downtime_is_answered_after_it(
 
 def test_request_that_waited_too_long_gets_expired(tmp_path: Path, private_broker: Broker, device: Client) -> None:
     """A door must not open in the evening for a person of the morning. With MQTT 5 the time is known."""
-    config = small_settings(tmp_path / "data", private_broker, limits={"request_s": 3})
+    config = small_settings(tmp_path / "data", private_broker, limits={"request_s": 30})
     client5 = Client(private_broker.port, MQTTProtocolVersion.MQTTv5)
+    alive = tmp_path / "data" / "alive"
     with running(config) as gateway:
         wait_until_ready(gateway)
-        wait_for((tmp_path / "data" / "alive").exists)
+        wait_for(alive.exists)
     device.publish("facegate/porch/request/detect/old", frame("obama_1"))
     client5.publish(
-        "facegate/yard/request/detect/good", frame("obama_1"), properties=properties(MessageExpiryInterval=60)
+        "facegate/yard/request/detect/good", frame("obama_1"), properties=properties(MessageExpiryInterval=600)
     )
-    time.sleep(3)
+    # As if the gateway had been away for longer.
+    boot, moment = alive.read_text().split()
+    alive.write_text(f"{boot} {float(moment) - 31:.3f}\n")
     with running(config) as gateway:
         found = next_responses(device, 2)
         assert (found["old"]["status"], found["old"]["code"]) == ("error", "expired")
@@ -232,12 +235,15 @@ def test_upload_gets_the_missing_pieces_and_then_its_answer(deployment: Deployme
 
 def test_slow_request_gets_a_timeout_and_the_next_are_answered(deployment: Deployment, requester: Client) -> None:
     """A request without an acknowledgement holds up all later ones, and with these the broker's queue."""
-    with paused_processes(workers_of(deployment.gateway)):
+    workers = workers_of(deployment.gateway)
+    with paused_processes(workers):
         began = time.monotonic()
         requester.publish("facegate/porch/request/detect/slow", frame("obama_1"))
         assert next_response(requester)["code"] == "timeout"
-        assert ANSWER_S - 0.1 <= time.monotonic() - began < deployment.gateway.pool._picture_s
-        wait_for(deployment.all_acknowledged, 5)
+        assert time.monotonic() - began >= ANSWER_S - 0.1
+        wait_for(deployment.all_acknowledged)
+        # So the answer did not wait for the time limit of a picture, after which the process is replaced.
+        assert workers_of(deployment.gateway) == workers
     requester.publish("facegate/porch/request/detect/next", frame("obama_1"))
     following = next_responses(requester)["next"]
     assert following["status"] == "ok"
@@ -332,7 +338,6 @@ def test_waiting_requests_survive_an_orderly_restart_of_the_broker(
     with broker_running(tmp_path, port, extra) as broker:
         config = small_settings(tmp_path / "data", broker)
         with running(config) as gateway, paused_processes(workers_of(wait_until_ready(gateway))):
-            gateway.pool._picture_s = 60
             wait_for(lambda: gateway.mqtt.downtime.seconds() < 60)
             device = Client(port)
             for name in names:
@@ -420,10 +425,10 @@ def test_halted_broker_makes_the_gateway_unready_and_nothing_else(tmp_path: Path
         process = private_broker._process
         assert process is not None
         with paused_processes([process.pid]):
-            wait_for(lambda: not gateway.health().ready, 30)
-            assert requests.get(f"{url}/readyz", timeout=5).status_code == 503
-            assert requests.get(f"{url}/healthz", timeout=5).status_code == 200
-            found = requests.post(f"{url}/face_rec", files={"file": frame("obama_1")}, timeout=10)
+            wait_for(lambda: not gateway.health().ready)
+            assert requests.get(f"{url}/readyz", timeout=WAIT_S).status_code == 503
+            assert requests.get(f"{url}/healthz", timeout=WAIT_S).status_code == 200
+            found = requests.post(f"{url}/face_rec", files={"file": frame("obama_1")}, timeout=WAIT_S)
             assert found.status_code == 200
         wait_until_ready(gateway)
         device = Client(private_broker.port).subscribe("facegate/+/response/#")

@@ -6,6 +6,7 @@ from queue import Empty
 import pytest
 
 from gateway.people.bounded_queue import BoundedQueue
+from tests.support import WAIT_S
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_waiting_reader_gets_the_next_item(queue: BoundedQueue[str]) -> None:
     reader = threading.Thread(target=lambda: found.append(queue.get(20)))
     reader.start()
     queue.offer("a", 1)
-    reader.join(20)
+    reader.join(WAIT_S)
     assert found == ["a"]
 
 

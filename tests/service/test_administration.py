@@ -27,7 +27,7 @@ from gateway.service.live_cameras import LiveCameras
 from gateway.service.turns import MAX_WAITING, Turns
 from tests.examples import BOX, QUALITY, descriptor
 from tests.people.environment import PeopleEnvironment, chips_of, open_environment, picture_id, sample
-from tests.support import wait_for
+from tests.support import WAIT_S, wait_for
 
 HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
 
@@ -57,12 +57,12 @@ class AdministrationHarness:
         )
 
     def do(self, operation: str, **fields: Any) -> Document:
-        return self.submit(operation, fields).result(10).document()
+        return self.submit(operation, fields).result(WAIT_S).document()
 
     def do_once(self, operation: str, **fields: Any) -> Document:
         """Send a request with an id. All calls for one operation are repeats of one request."""
         effect = Effect(f"bridge/{operation}", repr(fields).encode(), time.monotonic() + 60)
-        return self.submit(operation, fields, effect=effect).result(10).document()
+        return self.submit(operation, fields, effect=effect).result(WAIT_S).document()
 
     def submit(
         self,
@@ -119,10 +119,10 @@ def test_late_copy_of_a_done_change_gets_its_reply(
 ) -> None:
     first = harness.do_once(operation, **fields)
     done = Effect(f"bridge/{operation}", repr(fields).encode(), time.monotonic())
-    assert harness.submit(operation, fields, valid_for_s=0, effect=done).result(10).document() == first
+    assert harness.submit(operation, fields, valid_for_s=0, effect=done).result(WAIT_S).document() == first
     new = replace(done, key="bridge/new")
     with pytest.raises(Expired):
-        harness.submit(operation, fields, valid_for_s=0, effect=new).result(10)
+        harness.submit(operation, fields, valid_for_s=0, effect=new).result(WAIT_S)
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_pictures_of_a_done_change_are_not_analysed_again(
     done = Effect("bridge/1", b"pictures", time.monotonic() + 60)
     harness.env.registry.apply_once(done, lambda: person if operation == "people/not_them" else enrolled)
     with_picture: Document = {**fields, "images": [base64.b64encode(b"a picture").decode()]}
-    assert harness.submit(operation, with_picture, effect=done).result(10).document()["person"] == "alice"
+    assert harness.submit(operation, with_picture, effect=done).result(WAIT_S).document()["person"] == "alice"
     with pytest.raises(AssertionError):
-        harness.submit(operation, with_picture, effect=replace(done, key="bridge/2")).result(10)
+        harness.submit(operation, with_picture, effect=replace(done, key="bridge/2")).result(WAIT_S)
 
 
 def test_every_operation_has_a_route_in_api_v1() -> None:
@@ -159,7 +159,7 @@ def test_every_operation_of_the_contract_has_a_handler(harness: AdministrationHa
 
 def test_camera_may_not_ask_for_operations_of_administrators(harness: AdministrationHarness) -> None:
     with pytest.raises(Forbidden, match="people/list needs the role viewer, and the role of mqtt:porch is camera"):
-        harness.submit("people/list", {}, caller=camera_caller("porch")).result(10)
+        harness.submit("people/list", {}, caller=camera_caller("porch")).result(WAIT_S)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_camera_may_not_ask_for_operations_of_administrators(harness: Administra
 def test_role_is_checked_before_the_fields(harness: AdministrationHarness, operation: str, fields: Document) -> None:
     """Regression: a malformed request of a low role got bad_request, and no line in the audit."""
     with pytest.raises(Forbidden, match=f"{operation} needs the role privacy"):
-        harness.submit(operation, fields, caller=Caller("rest", "phone", "client")).result(10)
+        harness.submit(operation, fields, caller=Caller("rest", "phone", "client")).result(WAIT_S)
 
 
 def test_people_are_listed_in_pages(harness: AdministrationHarness) -> None:
@@ -365,7 +365,7 @@ def test_operations_beyond_the_limit_get_busy(harness: AdministrationHarness) ->
         harness.do("people/rename", person="bob", name="Bobby")
     assert caught.value.retry_after > 0
     go.set()
-    assert [each.result(10).document()["name"] for each in waiting] == [f"B {n}" for n in range(MAX_WAITING)]
+    assert [each.result(WAIT_S).document()["name"] for each in waiting] == [f"B {n}" for n in range(MAX_WAITING)]
     assert harness.do("people/rename", person="bob", name="Bobby")["name"] == "Bobby"
 
 
@@ -379,7 +379,7 @@ def test_operations_that_change_nothing_leave_places_for_changes(harness: Admini
     for n in range(MAX_WAITING):
         assert harness.do("people/rename", person="bob", name=f"B {n}")["name"] == f"B {n}"
     go.set()
-    assert [each.result(10).document()["known"] for each in waiting] == [2] * MAX_WAITING
+    assert [each.result(WAIT_S).document()["known"] for each in waiting] == [2] * MAX_WAITING
     assert harness.do("people/list")["known"] == 2
 
 
@@ -405,13 +405,13 @@ def test_caller_with_every_place_loses_one_to_each_other_caller(
     ]
     go.set()
     # No operation of administrators is for cameras.
-    assert [type(each.exception(10)) for each in others] == [type(None), Forbidden, type(None), type(None)]
-    assert [type(each.exception(10)) for each in flood] == [type(None)] * (MAX_WAITING - 3) + [Busy] * 3
+    assert [type(each.exception(WAIT_S)) for each in others] == [type(None), Forbidden, type(None), type(None)]
+    assert [type(each.exception(WAIT_S)) for each in flood] == [type(None)] * (MAX_WAITING - 3) + [Busy] * 3
 
 
 def test_expired_operation_is_not_begun(harness: AdministrationHarness) -> None:
     with pytest.raises(Expired):
-        harness.submit("people/remove", {"person": "bob"}, 0.0).result(10)
+        harness.submit("people/remove", {"person": "bob"}, 0.0).result(WAIT_S)
     assert harness.do("people/show", person="bob")["name"] == "Bob"
 
 
@@ -429,7 +429,7 @@ class Removals:
     def _remove_next(self) -> Health:
         if self.left:
             self._registry.remove(self.left.pop().lower(), REST_CALLER)
-        wait_for(lambda: time.monotonic() > self.end, 30)
+        wait_for(lambda: time.monotonic() > self.end)
         return HEALTH
 
 
@@ -457,7 +457,7 @@ def test_operation_that_expires_during_removals_is_not_repeated(removals: Remova
     # The first attempt ends after the request has expired.
     removals.end = time.monotonic() + 0.5
     with pytest.raises(Expired):
-        reply.result(30)
+        reply.result(WAIT_S)
     # On a slow machine it may have expired before it began.
     assert removals.left[:4] == ["Alice", "Bob", "Carol", "Dave"]
 
@@ -489,7 +489,7 @@ def test_enrolment_that_expires_changes_nothing(
     monkeypatch.setattr(WorkerVision, "describe_picture", slow)
     enrolment = harness.submit("people/add", {"name": "Cora", "images": [b"1", b"2", b"3"]}, 0.1)
     with pytest.raises(Expired):
-        enrolment.result(10)
+        enrolment.result(WAIT_S)
     with pytest.raises(UnknownPerson):
         harness.do("people/show", person="cora")
 
@@ -541,10 +541,10 @@ def test_picture_that_the_caller_has_is_not_drawn_again(
     monkeypatch.setattr(WorkerVision, "_draw", draw)
     fields = {"person": "alice"}
     version = harness.do("people/picture", **fields)["version"]
-    again = harness.submit("people/picture", fields, held_versions=frozenset({"another", version})).result(10)
+    again = harness.submit("people/picture", fields, held_versions=frozenset({"another", version})).result(WAIT_S)
     assert again.document() == {"version": version}
     assert len(drawn) == 1
-    harness.submit("people/picture", {"person": "bob"}, held_versions=frozenset({version})).result(10)
+    harness.submit("people/picture", {"person": "bob"}, held_versions=frozenset({version})).result(WAIT_S)
     assert len(drawn) == 2
 
 

@@ -60,6 +60,7 @@ from gateway.service.turns import MAX_WAITING, Turns
 from gateway.store.records import Changes, GallerySnapshot, PersonEntry
 from gateway.workers.job import Job, Report
 from tests.examples import ALICE, BOB, BOX, CAROL, QUALITY, descriptor, near, seen
+from tests.support import WAIT_S
 
 ALICES, BOBS, NOBODYS = descriptor(1), descriptor(2), descriptor(3)
 MAX_BYTES, MAX_FILE_BYTES = 1000, 3000
@@ -705,8 +706,8 @@ def test_enrolments_of_a_camera_wait_among_other_changes_and_are_bounded() -> No
         flood = [enrol("porch") for _ in range(MAX_WAITING + 1)]
         other = enrol("yard")
         go.set()
-        assert other.exception(30) is None
-        assert [type(each.exception(30)) for each in flood].count(Busy) == 2
+        assert other.exception(WAIT_S) is None
+        assert [type(each.exception(WAIT_S)) for each in flood].count(Busy) == 2
     assert len(harness.enrolled) == MAX_WAITING
 
 

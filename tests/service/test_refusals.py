@@ -30,6 +30,7 @@ from tests.examples import descriptor, seen
 from tests.people.environment import open_environment, sample
 from tests.service.test_recognition import ALICES, RecognitionHarness, request
 from tests.service.test_service import HEALTH
+from tests.support import WAIT_S
 
 PHONE = Caller("rest", "phone", "client")
 OFFICER = Caller("rest", "officer", "privacy")
@@ -87,10 +88,10 @@ def test_service_records_each_refusal_of_a_role(tmp_path: Path) -> None:
         administration = Administration(env.people, NoVision(), Turns(thread), Turns(thread), lambda: HEALTH)
         service = Service(recognition.service, administration, record=events.append)
         with pytest.raises(Forbidden):
-            service.submit(administer("people/erase", PHONE, person="alice")).result(10)
-        service.submit(administer("people/list", OFFICER)).result(10)
+            service.submit(administer("people/erase", PHONE, person="alice")).result(WAIT_S)
+        service.submit(administer("people/list", OFFICER)).result(WAIT_S)
         blind = Origin(caller=camera_caller("blind"))
         with pytest.raises(Forbidden):
-            service.submit(request(Operation.FACE_REC, origin=blind)).result(10)
-        service.submit(request(Operation.DETECT, origin=blind)).result(10)
+            service.submit(request(Operation.FACE_REC, origin=blind)).result(WAIT_S)
+        service.submit(request(Operation.DETECT, origin=blind)).result(WAIT_S)
     assert [(each.action, each.caller.name) for each in events] == [("people/erase", "phone"), ("face_rec", "blind")]

@@ -16,6 +16,7 @@ from gateway.service.turns import Turns
 from tests.examples import descriptor, seen
 from tests.people.environment import open_environment, sample
 from tests.service.test_recognition import ALICES, RecognitionHarness, request
+from tests.support import WAIT_S
 
 HEALTH = Health(MqttHealth(True, True, True), 1, 1, True, True, ImportProgress())
 
@@ -27,7 +28,7 @@ def test_service_hands_each_request_to_the_part_that_answers_it(tmp_path: Path) 
         administration = Administration(env.people, NoVision(), Turns(thread), Turns(thread), lambda: HEALTH)
         service = Service(recognition.service, administration)
         assert isinstance(service.submit(request(Operation.FACE_REC)).result(0), Recognition)
-        result = service.submit(AdministrationRequest(operation="people/list", fields={})).result(10)
+        result = service.submit(AdministrationRequest(operation="people/list", fields={})).result(WAIT_S)
         assert isinstance(result, PeopleDocument)
         assert [each.person for each in result.people] == ["bob"]
 

@@ -27,6 +27,7 @@ from gateway.store.records import SightingRecord, StoredFace
 from tests.examples import BOX, QUALITY, descriptor, near
 from tests.people.environment import build_services, files_with, make_rules, open_environment
 from tests.service.test_administration import AdministrationHarness
+from tests.support import WAIT_S
 
 ALICE, BOB = Person("alice", "Alice"), Person("bob", "Bob")
 FACE = near(descriptor(1), 0.8, 9)
@@ -523,7 +524,7 @@ def test_snapshot_that_the_caller_has_is_not_drawn_again(
     assert len(set(versions)) == len(drawn) == 4
     for each, version in zip(choices, versions, strict=True):
         request = {"camera": "porch", **each}
-        again = harness.submit("cameras/snapshot", request, held_versions=frozenset({version})).result(10)
+        again = harness.submit("cameras/snapshot", request, held_versions=frozenset({version})).result(WAIT_S)
         assert again.document() == {"version": version}
     assert len(drawn) == 4
 

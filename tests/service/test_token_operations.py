@@ -19,6 +19,7 @@ from gateway.store.sqlite.token_file import ACCESS_FILE
 from gateway.store.tokens import MAX_TOKENS, Token, digest_of
 from tests.people.environment import files_with, open_environment
 from tests.service.test_administration import AdministrationHarness
+from tests.support import WAIT_S
 
 BOSS = Caller("rest", "boss", "admin")
 
@@ -67,7 +68,7 @@ def test_changes_of_tokens_are_in_the_audit_with_their_caller(harness: TokensHar
         ("tokens/rotate", {"name": "phone"}),
         ("tokens/revoke", {"name": "phone"}),
     ):
-        harness.submit(operation, fields, caller=BOSS).result(10)
+        harness.submit(operation, fields, caller=BOSS).result(WAIT_S)
     assert harness.lines() == [
         ("boss", f"{verb}_token", "done", "phone, keeper") for verb in ("add", "rotate", "revoke")
     ]
@@ -123,7 +124,7 @@ def test_number_of_tokens_is_bounded_for_every_interface(harness: TokensHarness)
 def test_only_an_admin_has_the_operations_of_tokens(harness: TokensHarness, role: Any) -> None:
     for operation in ("tokens/list", "tokens/add", "tokens/rotate", "tokens/revoke"):
         with pytest.raises(Forbidden, match=f"{operation} needs the role admin"):
-            harness.submit(operation, {}, caller=Caller("rest", "phone", role)).result(10)
+            harness.submit(operation, {}, caller=Caller("rest", "phone", role)).result(WAIT_S)
 
 
 def test_nobody_makes_a_token_with_more_rights_than_their_own(harness: TokensHarness) -> None:

@@ -15,6 +15,7 @@ from gateway.model import Caller, Origin, Party
 from gateway.model.caller import REST_CALLER, camera_caller
 from gateway.service.turns import MAX_WAITING as PLACES
 from gateway.service.turns import Turns
+from tests.support import WAIT_S
 
 CAMERA, NAMELESS, LOGIN = (
     Origin(caller=caller, sender="192.0.2.1").party.rank
@@ -42,12 +43,12 @@ class Queue:
 
         def run() -> str:
             started.set()
-            self._go.wait(30)
+            self._go.wait(WAIT_S)
             return self._run(name)
 
         running = self.turns.submit(Party(name, LOGIN), run)
         former.set()
-        assert started.wait(30)
+        assert started.wait(WAIT_S)
         return running
 
     def _run(self, name: str) -> str:
@@ -67,7 +68,7 @@ def queue() -> Iterator[Queue]:
 
 
 def errors(asked: list[Future[str]]) -> list[type[BaseException] | None]:
-    return [None if (error := each.exception(30)) is None else type(error) for each in asked]
+    return [None if (error := each.exception(WAIT_S)) is None else type(error) for each in asked]
 
 
 def test_caller_alone_gets_every_place_and_no_more(queue: Queue) -> None:
@@ -76,7 +77,7 @@ def test_caller_alone_gets_every_place_and_no_more(queue: Queue) -> None:
         queue.ask("phone")
     queue.release()
     assert errors(asked) == [None] * PLACES
-    assert queue.ask("phone").result(30) == "phone"
+    assert queue.ask("phone").result(WAIT_S) == "phone"
 
 
 def test_flooding_caller_loses_its_newest_operations_to_others(queue: Queue) -> None:
@@ -120,7 +121,7 @@ def test_caller_with_a_running_operation_and_others_lose_no_turn(queue: Queue, w
     assert errors([running, *asked]).count(None) == PLACES + 1
     # Each further operation gets its own turn, also that of a caller alone.
     for _ in range(2 * PLACES):
-        assert queue.ask("phone").result(30) == "phone"
+        assert queue.ask("phone").result(WAIT_S) == "phone"
 
 
 @pytest.mark.parametrize(("crowd", "newcomer"), [(CAMERA, NAMELESS), (CAMERA, LOGIN), (NAMELESS, LOGIN)])
@@ -137,7 +138,7 @@ def test_crowd_of_cameras_or_addresses_does_not_lock_out_a_caller_that_is_known_
     queue.release()
     assert errors([first, second]) == [None, None]
     assert errors(crowded).count(Busy) == 2
-    assert queue.ask("admin", newcomer).result(30) == "admin"
+    assert queue.ask("admin", newcomer).result(WAIT_S) == "admin"
 
 
 def test_known_caller_that_floods_leaves_places_to_cameras_and_addresses(queue: Queue) -> None:
@@ -184,8 +185,8 @@ def test_place_is_free_before_the_result_is_known(queue: Queue) -> None:
     queue.release()
     for _ in range(20):
         asked = [queue.ask("phone") for _ in range(PLACES)]
-        assert asked[0].result(30) == "phone"
-        assert queue.ask("phone").result(30) == "phone"
+        assert asked[0].result(WAIT_S) == "phone"
+        assert queue.ask("phone").result(WAIT_S) == "phone"
         assert errors(asked) == [None] * PLACES
 
 
@@ -196,14 +197,14 @@ def test_error_of_an_operation_reaches_its_caller_and_frees_the_place(queue: Que
     failed = [queue.turns.submit(Party("phone", LOGIN), fail) for _ in range(PLACES)]
     queue.release()
     assert errors(failed) == [KeyError] * PLACES
-    assert queue.ask("phone").result(30) == "phone"
+    assert queue.ask("phone").result(WAIT_S) == "phone"
 
 
 def test_cancelled_operation_does_not_run(queue: Queue) -> None:
     cancelled, other = queue.ask("phone"), queue.ask("tablet")
     assert cancelled.cancel()
     queue.release()
-    assert other.result(30) == "tablet"
+    assert other.result(WAIT_S) == "tablet"
     assert queue.done == ["tablet"]
 
 

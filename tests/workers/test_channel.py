@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gateway.workers.channel import MAX_MESSAGE_BYTES, Channel
+from tests.support import WAIT_S
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_channel_transfers_a_message_larger_than_any_buffer(channel: Channel, pe
     with ThreadPoolExecutor(1) as threads:
         sending = threads.submit(Channel(peer).send, picture, 20)
         assert channel.receive(20) == picture
-        sending.result(20)
+        sending.result(WAIT_S)
 
 
 def test_channel_transfers_an_attachment_after_its_message(channel: Channel, peer: socket.socket) -> None:
@@ -67,7 +68,7 @@ def test_channel_transfers_an_attachment_larger_than_any_buffer(channel: Channel
         sending = threads.submit(lambda: Channel(peer).send(b"job", 20, attachment=picture))
         assert channel.receive(20) == b"job"
         assert channel.receive_attachment(len(picture)) == picture
-        sending.result(20)
+        sending.result(WAIT_S)
 
 
 def test_attachment_of_a_closed_socket_is_reported(channel: Channel, peer: socket.socket) -> None:

@@ -8,6 +8,7 @@ import pytest
 from gateway.logs import FORMAT, MAX_RECORDS, OneLineFormatter, RateLimitFilter
 from gateway.workers import messages
 from gateway.workers.messages import MAX_MESSAGE_CHARACTERS, forward_messages
+from tests.support import WAIT_S
 
 
 def forward(caplog: pytest.LogCaptureFixture, *texts: bytes) -> list[logging.LogRecord]:
@@ -17,7 +18,7 @@ def forward(caplog: pytest.LogCaptureFixture, *texts: bytes) -> list[logging.Log
     for text in texts:
         os.write(writing, text)
     os.close(writing)
-    thread.join(20)
+    thread.join(WAIT_S)
     assert not thread.is_alive()
     return [record for record in caplog.records if record.name == messages.__name__]
 

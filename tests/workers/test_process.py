@@ -12,6 +12,7 @@ from gateway.workers import process
 from gateway.workers.channel import Channel
 from gateway.workers.options import WorkerOptions
 from gateway.workers.protocol import read_started, write_job
+from tests.support import WAIT_S
 
 
 @pytest.mark.parametrize("limit_s", [0.5, 10.0, 100.0])
@@ -41,7 +42,7 @@ def test_alarm_of_a_worker_is_later_than_the_time_limit_of_its_job(
     # The test runs in the process of the tests, which must not be confined.
     options = WorkerOptions(EngineOptions("facegate"), PictureLimits(), confined=False)
     process.main([options.to_json(), str(theirs.detach())])
-    asking.join(20)
+    asking.join(WAIT_S)
     assert answers
     assert len(alarms) == 2
     assert alarms[0] > limit_s

@@ -16,7 +16,7 @@ from gateway.workers import queue as queue_module
 from gateway.workers.job import Job, Report
 from gateway.workers.queue import FairQueue
 from gateway.workers.queue_limits import MAX_STREAMS, QueueLimits
-from tests.support import wait_for
+from tests.support import WAIT_S, wait_for
 from tests.workers.fake_clock import FakeClock
 
 NO_WAIT_S = 0.0
@@ -137,7 +137,7 @@ def test_waiting_thread_gets_the_next_job(queue: FairQueue) -> None:
     waiting.start()
     wait_for(lambda: is_waiting(waiting))
     put_jobs(queue, late := job())
-    waiting.join(20)
+    waiting.join(WAIT_S)
     assert found == [late]
 
 
@@ -272,7 +272,7 @@ def test_waiting_thread_gets_the_next_frame_after_the_one_in_work(queue: FairQue
     waiting.start()
     wait_for(lambda: is_waiting(waiting))
     queue.finish(first)
-    waiting.join(20)
+    waiting.join(WAIT_S)
     assert found == [second]
 
 
@@ -285,7 +285,7 @@ def test_callback_of_a_replaced_frame_may_use_the_queue(queue: FairQueue) -> Non
     replaced = job(live=True)
     replaced.future.add_done_callback(put_another)
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(put_jobs, queue, replaced, job(live=True)).result(20)
+        threads.submit(put_jobs, queue, replaced, job(live=True)).result(WAIT_S)
     assert take_all_lanes(queue) == ["a", "b"]
 
 
@@ -314,7 +314,7 @@ def test_close_wakes_all_waiting_threads(queue: FairQueue) -> None:
     wait_for(lambda: all(map(is_waiting, waiting)))
     queue.close()
     for thread in waiting:
-        thread.join(20)
+        thread.join(WAIT_S)
     assert found == [None] * 3
 
 
@@ -335,7 +335,7 @@ def test_many_threads_take_each_job_exactly_once(metrics: Metrics) -> None:
         takers = [threads.submit(take_and_finish_many, 125) for _ in range(4)]
         for each in jobs:
             threads.submit(put_jobs, queue, each)
-        found = [each for taker in takers for each in taker.result(30)]
+        found = [each for taker in takers for each in taker.result(WAIT_S)]
     assert {id(each) for each in found} == {id(each) for each in jobs}
     assert len(found) == 500
 
@@ -407,7 +407,7 @@ def test_callback_of_a_displaced_request_may_use_the_queue(queue: FairQueue) -> 
     put_jobs(queue, job("a"), job("a"), displaced, job("b"), job("b"), job("c"))
     displaced.future.add_done_callback(lambda _: queue.check_capacity("e"))
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(put_jobs, queue, job("d")).result(20)
+        threads.submit(put_jobs, queue, job("d")).result(WAIT_S)
     assert displaced.future.done()
 
 

@@ -13,7 +13,7 @@ from gateway.workers import pool as pool_module
 from gateway.workers import renewal as renewal_module
 from gateway.workers.renewal import Renewal
 from gateway.workers.worker import Worker
-from tests.support import wait_for
+from tests.support import WAIT_S, wait_for
 from tests.workers.test_pool import QUICK_WORKER, job, pids, running_pool
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not report memory sizes")
@@ -33,10 +33,10 @@ def test_worker_whose_memory_grew_is_replaced_when_idle() -> None:
     with running_pool(QUICK_WORKER, workers=1, growth_bytes=50_000_000) as (pool, metrics):
         (large,) = pids(pool)
         waiting = [pool.submit(job(picture)) for picture in (GROW, b"1", b"2")]
-        assert [future.result(30).analyses[0].faces for future in waiting] == [(), (), ()]
+        assert [future.result(WAIT_S).analyses[0].faces for future in waiting] == [(), (), ()]
         wait_for(lambda: metrics.snapshot()["workers_renewed"] == 1 and large not in pids(pool))
         assert pool.ready == 1
-        assert pool.submit(job(b"3")).result(30).analyses[0].faces == ()
+        assert pool.submit(job(b"3")).result(WAIT_S).analyses[0].faces == ()
         assert metrics.snapshot()["workers_replaced"] == 0
 
 
@@ -45,7 +45,7 @@ def test_young_worker_is_not_replaced_because_of_its_memory(monkeypatch: pytest.
     """With many large pictures, worker processes would otherwise load the engine most of the time."""
     monkeypatch.setattr(renewal_module, "MIN_AGE_S", 3600.0)
     with running_pool(QUICK_WORKER, workers=1, growth_bytes=50_000_000) as (pool, _):
-        pool.submit(job(GROW)).result(30)
+        pool.submit(job(GROW)).result(WAIT_S)
         (worker,) = pool._workers
         assert worker.growth_bytes > 50_000_000
         assert pool._renewal.replacement(0, worker, idle=True) is None
@@ -64,7 +64,7 @@ def test_busy_worker_is_replaced_after_its_time_and_no_job_fails(monkeypatch: py
     with running_pool(QUICK_WORKER, workers=2) as (pool, metrics):
         seen: set[int] = set()
         while metrics.snapshot()["workers_renewed"] < 4:
-            assert pool.submit(job(b"1")).result(30).analyses[0].faces == ()
+            assert pool.submit(job(b"1")).result(WAIT_S).analyses[0].faces == ()
             seen.update(pids(pool))
         assert len(seen) >= 4
         assert metrics.snapshot()["workers_replaced"] == 0
@@ -85,9 +85,9 @@ def test_old_worker_goes_on_if_no_replacement_can_be_started(
     with running_pool(QUICK_WORKER, workers=1) as (pool, metrics):
         before = pids(pool)
         pool._renewal._start_worker = partial(Worker, BROKEN_WORKER)
-        assert pool.submit(job(b"1")).result(30).analyses[0].faces == ()
+        assert pool.submit(job(b"1")).result(WAIT_S).analyses[0].faces == ()
         wait_for(lambda: "The worker process is not replaced" in caplog.text)
-        assert pool.submit(job(b"2")).result(30).analyses[0].faces == ()
+        assert pool.submit(job(b"2")).result(WAIT_S).analyses[0].faces == ()
         assert (pids(pool), metrics.snapshot()["workers_renewed"]) == (before, 0)
 
 
@@ -130,6 +130,6 @@ def test_pool_that_stops_ends_a_replacement(monkeypatch: pytest.MonkeyPatch) -> 
     with running_pool(QUICK_WORKER, workers=1) as (pool, _):
         hanging = Worker([sys.executable, "-c", "import time; time.sleep(3600)"])
         pool._renewal._start_worker = lambda: hanging
-        pool.submit(job(b"1")).result(30)
+        pool.submit(job(b"1")).result(WAIT_S)
         wait_for(lambda: pool._renewal._replacement is hanging)
     assert not hanging.alive

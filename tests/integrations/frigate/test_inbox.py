@@ -6,6 +6,7 @@ import pytest
 
 from gateway.contract.frigate import MAX_MESSAGE_BYTES
 from gateway.integrations.frigate.inbox import MAX_WAITING, MAX_WAITING_BYTES, Inbox
+from tests.support import WAIT_S
 
 
 def nothing() -> None:
@@ -26,7 +27,7 @@ def fill(inbox: Inbox, size: int) -> int:
 def test_number_and_bytes_of_messages_are_bounded(size: int, most: int) -> None:
     inbox = Inbox()
     assert fill(inbox, size) == most
-    inbox.get(timeout=1)
+    inbox.get(timeout=WAIT_S)
     assert fill(inbox, size) == 1
 
 
@@ -34,6 +35,6 @@ def test_tasks_of_the_gateway_have_room_beside_a_flood() -> None:
     inbox = Inbox()
     fill(inbox, 1000)
     inbox.put(None)
-    found = [inbox.get(timeout=1) for _ in range(MAX_WAITING + 1)]
+    found = [inbox.get(timeout=WAIT_S) for _ in range(MAX_WAITING + 1)]
     assert found[-1] is None
     assert None not in found[:-1]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support import ROOT, free_port, wait_for
+from tests.support import ROOT, WAIT_S, free_port, wait_for
 
 ENVIRONMENT = Path(os.environ.get("HOMEASSISTANT_VENV") or ROOT / ".venvs" / "homeassistant")
 
@@ -147,7 +147,7 @@ class RealHomeAssistant:
         assert self._process is not None
         assert self._process.poll() is None, self.log[-3000:]
         try:
-            return requests.get(f"{self._url}/api/onboarding", timeout=5).ok or self._has_token()
+            return requests.get(f"{self._url}/api/onboarding", timeout=WAIT_S).ok or self._has_token()
         except requests.RequestException:
             return False
 

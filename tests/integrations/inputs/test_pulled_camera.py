@@ -22,7 +22,7 @@ from gateway.integrations.inputs import pulled_camera
 from gateway.integrations.inputs.pulled_camera import PulledCamera, split_address
 from gateway.model import Operation, Reply, Request
 from tests.integrations.inputs.http_camera import Handler, http_camera
-from tests.support import free_port, wait_for
+from tests.support import WAIT_S, free_port, wait_for
 
 MAX_BYTES = 20_000
 SECRET = "open sesame"  # noqa: S105 - of a camera of these tests
@@ -79,7 +79,7 @@ def pulling(gateway: Gateway, url: str, **settings: Any) -> Iterator[PulledCamer
         yield camera
     finally:
         stopping.set()
-        thread.join(20)
+        thread.join(WAIT_S)
         assert not thread.is_alive()
 
 
@@ -106,11 +106,10 @@ def test_snapshots_are_live_frames_of_the_camera() -> None:
 
 @pytest.mark.slow
 def test_snapshots_come_at_most_at_the_rate() -> None:
-    gateway = Gateway()
+    gateway, begin = Gateway(), time.monotonic()
     with http_camera(counting(snapshot)) as server, pulling(gateway, server.url, every_s=0.3):
-        begin = time.monotonic()
         wait_for(lambda: len(server.requests) >= 4)
-        assert time.monotonic() - begin >= 0.85
+        assert time.monotonic() - begin >= 3 * 0.3
 
 
 def test_picture_that_is_repeated_is_submitted_once() -> None:
@@ -194,7 +193,8 @@ def test_failure_has_one_clear_message(
     with (
         caplog.at_level(logging.INFO, pulled_camera.__name__),
         http_camera(answer) as server,
-        pulling(gateway, f"{server.url}/path?secret=1", kind=kind, timeout_s=0.3) as camera,
+        # On a busy machine an answer would be later than the short time limit.
+        pulling(gateway, f"{server.url}/path?secret=1", kind=kind, timeout_s=0.3 if "came" in reason else 30) as camera,
     ):
         wait_for(lambda: len(server.requests) >= 3)
         (record,) = caplog.records

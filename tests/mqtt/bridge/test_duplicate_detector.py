@@ -19,6 +19,7 @@ from gateway.mqtt.bridge.search_warnings import MAX_CLAIMED_SEARCHES
 from gateway.mqtt.delivery.loopback import LoopbackMessage
 from gateway.mqtt.transport.reconnector import NotYet
 from tests.mqtt.bridge.fake_gateways import HIGHER, LOWER, OWN, UP_MS, FakeBroker, FakeGateway, SlowBroker
+from tests.support import WAIT_S
 
 
 @pytest.fixture
@@ -236,12 +237,12 @@ def test_search_finds_a_serving_gateway_and_names_it(
     there, one = FakeGateway(broker, LOWER), FakeGateway(broker)
     broker.deaf.add(f"home/bridge/canary/{OWN}")
     search = threads.submit(one.detector.search, one)
-    assert one.subscribed.wait(20)
+    assert one.subscribed.wait(WAIT_S)
     one.receive_retained("state", {"state": "online"})
     one.receive_retained("info", {"instance": LOWER, "host": "attic"})
     there.serve()
     broker.deaf.clear()
-    error = search.exception(20)
+    error = search.exception(WAIT_S)
     assert isinstance(error, AnotherGateway)
     assert f"instance {LOWER} on attic" in str(error)
     assert not one.detector.exclusive
@@ -250,10 +251,10 @@ def test_search_finds_a_serving_gateway_and_names_it(
 def test_retained_online_of_a_dead_gateway_prevents_no_start(broker: FakeBroker, threads: ThreadPoolExecutor) -> None:
     one = FakeGateway(broker)
     search = threads.submit(one.detector.search, one)
-    assert one.subscribed.wait(20)
+    assert one.subscribed.wait(WAIT_S)
     one.receive_retained("state", {"state": "online"})
     one.receive_retained("info", {"instance": LOWER, "host": "attic"})
-    assert search.exception(20) is None
+    assert search.exception(WAIT_S) is None
     assert one.detector.exclusive
 
 
@@ -277,7 +278,7 @@ def search_together(broker: FakeBroker, threads: ThreadPoolExecutor) -> tuple[li
     topics = {f"home/bridge/canary/{each.instance}" for each in two}
     broker.deaf |= topics
     searches = [threads.submit(each.detector.search, each) for each in two]
-    assert all(each.subscribed.wait(20) for each in two)
+    assert all(each.subscribed.wait(WAIT_S) for each in two)
     broker.deaf -= topics
     return two, searches
 
@@ -285,12 +286,13 @@ def search_together(broker: FakeBroker, threads: ThreadPoolExecutor) -> tuple[li
 def test_of_two_gateways_that_start_at_the_same_time_one_waits(
     broker: FakeBroker, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.3)
+    # Otherwise the thread of the lower name may stand still for as long as the other one waits for its claim.
+    monkeypatch.setattr(module, "ANSWER_WAIT_S", 2.0)
     monkeypatch.setattr(module, "LOOPBACK_WAIT_S", 0.1)
     monkeypatch.setattr(module, "LOOPBACK_TRIES", 100)
     (lower, higher), searches = search_together(broker, threads)
-    assert searches[0].exception(20) is None
-    assert isinstance(searches[1].exception(20), NotYet | AnotherGateway)
+    assert searches[0].exception(WAIT_S) is None
+    assert isinstance(searches[1].exception(WAIT_S), NotYet | AnotherGateway)
     assert (lower.detector.exclusive, higher.detector.exclusive) == (True, False)
     with pytest.raises(AnotherGateway):
         higher.detector.search(higher)
@@ -334,9 +336,9 @@ def test_search_proves_nothing_if_it_is_stopped_or_its_connection_is_lost(
     monkeypatch.setattr(module, "ANSWER_WAIT_S", 60)
     one = FakeGateway(broker)
     search = threads.submit(one.detector.search, one)
-    assert one.subscribed.wait(20)
+    assert one.subscribed.wait(WAIT_S)
     one.detector.stop()
-    assert isinstance(search.exception(20), NotYet)
+    assert isinstance(search.exception(WAIT_S), NotYet)
     monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.01)
     other = FakeGateway(broker, HIGHER, connected=False)
     with pytest.raises(NotYet):

@@ -14,6 +14,7 @@ import pytest
 from gateway.mqtt.transport.backoff import MAX_SHORT_CONNECTIONS
 from gateway.mqtt.transport.ledger import MAX_EXTRA_SESSIONS, Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication, Received
+from tests.support import WAIT_S
 
 REPLY = Publication("facegate/porch/response/face_rec/1", b"{}")
 VERDICT = Publication("facegate/porch/verdict/1", b"match")
@@ -299,7 +300,7 @@ def test_concurrent_threads_acknowledge_each_delivery_once_and_in_order(
                     ledger.record_confirmed(session, mid)
                 else:
                     out.append(mid)
-        answered.wait(20)
+        answered.wait(WAIT_S)
 
     threads = [threading.Thread(target=answer_deliveries) for _ in range(4)]
     for thread in threads:
@@ -307,7 +308,7 @@ def test_concurrent_threads_acknowledge_each_delivery_once_and_in_order(
     for mid in range(1, count + 1):
         deliveries.append(deliver(ledger, session, mid))
     came.set()
-    answered.wait(20)
+    answered.wait(WAIT_S)
     for thread in threads:
         thread.join()
 

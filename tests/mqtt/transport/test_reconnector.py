@@ -22,7 +22,7 @@ from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.packets import Publication
 from gateway.mqtt.transport.reconnector import NotYet, Reconnector
 from gateway.mqtt.transport.session import Session
-from tests.support import MOSQUITTO, Broker, Client, wait_for
+from tests.support import MOSQUITTO, WAIT_S, Broker, Client, wait_for
 
 
 def state(text: str, topic: str = "parting/state") -> Publication:
@@ -158,7 +158,7 @@ def test_mqtt_5_is_not_tried_for_ever_where_the_broker_does_not_speak_it(
         reconnector = make_reconnector(port, "auto")
         starting = threading.Thread(target=reconnector.start)
         starting.start()
-        wait_for(lambda: len(heard) >= len(asked), 20)
+        wait_for(lambda: len(heard) >= len(asked))
         reconnector.stop()
         starting.join()
     assert [connect[version] for connect in heard[: len(asked)]] == asked
@@ -233,10 +233,10 @@ def test_stop_at_any_moment_leaves_no_retained_online(
         MOMENTS[moment](patched, stop)
         starting = threading.Thread(target=reconnector.start)
         starting.start()
-        starting.join(20)
+        starting.join(WAIT_S)
         assert not starting.is_alive()
         wait_for(lambda: stopping)
-        stopping[0].join(20)
+        stopping[0].join(WAIT_S)
         assert not stopping[0].is_alive()
     late = Client(broker.port).subscribe(topic, f"{topic}/end")
     late.publish(f"{topic}/end", b"end")

@@ -22,7 +22,7 @@ from gateway.mqtt.transport.connection_spec import ConnectionSpec
 from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication, Received, connect_properties, read_message
 from gateway.mqtt.transport.session import Session
-from tests.support import MOSQUITTO, Broker, broker_running, free_port, wait_for
+from tests.support import MOSQUITTO, WAIT_S, Broker, broker_running, free_port, wait_for
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ def test_broker_may_confirm_in_another_thread_before_send_returns() -> None:
     def confirms(mid: int) -> None:
         thread = threading.Thread(target=confirm, args=(session, mid), daemon=True)
         thread.start()
-        thread.join(5)
+        thread.join(WAIT_S)
         stuck.append(thread.is_alive())
 
     stub.while_sending = confirms

@@ -27,7 +27,7 @@ from gateway.workers.crash_guard import STRIKE_LIFETIME_S, CrashGuard
 from tests.examples import QUALITY, descriptor
 from tests.people.environment import build_services, chips_of, digest_of, make_rules, sample
 from tests.people.folder_environment import FakeVision, FolderEnvironment, descriptor_of, env, face_of, face_of_chips
-from tests.support import wait_for
+from tests.support import WAIT_S, wait_for
 
 __all__ = ["env"]
 
@@ -237,7 +237,7 @@ def test_enrolled_people_are_recognised_during_the_import(env: FolderEnvironment
     watcher = env.make_watcher(describe)
     watcher.start()
     try:
-        assert asked.wait(20)
+        assert asked.wait(WAIT_S)
         assert (env.people, watcher.progress.finished) == (["Alice", "Bob the Builder"], False)
     finally:
         answer.set()
