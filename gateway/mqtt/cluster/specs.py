@@ -15,12 +15,6 @@ from gateway.mqtt.transport.packets import Publication
 
 NEED = "Replicas of a cluster (cluster.name) need a broker with MQTT 5 and shared subscriptions."
 
-# A request that waits at one replica may be lost with it, and another replica may be idle. So only as many requests
-# come in as keep the worker processes busy.
-REQUESTS_PER_WORKER = 2
-SPARE_REQUESTS = 2
-"""Requests beyond those of the worker processes: they are on their way, or are refused."""
-
 KEEPALIVE_S = 5
 """The longest keep-alive. The broker notices after half as long again that a replica hangs, and shares out its part."""
 
@@ -35,7 +29,6 @@ class ReplicaSpecs:
         self._ids = ids
         # A leader that is killed has a successor before this: nobody sees `offline`, as commands are answered.
         self._will_delay_s = math.ceil(2 * cluster.lease_s)
-        self._window = REQUESTS_PER_WORKER * settings.workers.count + SPARE_REQUESTS
         self._place = place
         self._router = router
 
@@ -45,11 +38,15 @@ class ReplicaSpecs:
 
     def requests(self, inflight: int, will: Publication) -> ConnectionSpec:
         """Return the spec of the connection for shared requests. ``inflight``: messages that the broker takes."""
-        return replace(self._make(self._ids.requests, "requests", self._window), inflight=inflight, will=will)
+        # A small window would not let others take what is over it: the broker shares out each request at once, and it
+        # waits there for this replica. And requests are acknowledged in their order, so that all others would wait for
+        # a slow change.
+        made = self._make(self._ids.requests, "requests", self._window(inflight))
+        return replace(made, inflight=inflight, will=will)
 
     def leader(self, inflight: int, will: Publication, may_publish: Callable[[], bool]) -> ConnectionSpec:
         """Return the spec of the connection of the leader. ``may_publish``: returns whether this replica leads."""
-        made = self._make(self._ids.leader, "leader", max(1, min(self.mqtt.window, inflight // 2)))
+        made = self._make(self._ids.leader, "leader", self._window(inflight))
         return replace(
             made,
             persistent=True,
@@ -58,6 +55,10 @@ class ReplicaSpecs:
             will_delay_s=self._will_delay_s,
             may_publish=lambda: made.may_publish() and may_publish(),
         )
+
+    def _window(self, inflight: int) -> int:
+        # A request may have two replies.
+        return max(1, min(self.mqtt.window, inflight // 2))
 
     def _make(self, client_id: str, connection: ConnectionName, window: int) -> ConnectionSpec:
         admission = self._place.admission

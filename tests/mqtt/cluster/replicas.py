@@ -43,15 +43,17 @@ class Replica:
     """The MQTT side of one replica. ``answered``: the request ids and operations that its service got, in order.
 
     ``frames``: the cameras whose frames it got. ``may_answer``: while it is not set, requests stay in work.
+    ``slow``: the request ids that stay in work in any case, until ``release``.
     ``may_lose``: while it is not set, the other parts of the gateway have not left its lost cameras yet.
     """
 
-    def __init__(self, name: str, folder: Path, broker: Broker, url: str, names_s: float = LEASE_S) -> None:
+    def __init__(self, name: str, folder: Path, broker: Broker, url: str, names_s: float, answer_s: float) -> None:
         self.name = name
         self.answered: list[str] = []
         self.frames: list[str] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
+        self.slow: Set[str] = set()
         self.may_lose = threading.Event()
         self.may_lose.set()
         self.waiting: list[tuple[Future[Any], Any]] = []
@@ -65,7 +67,7 @@ class Replica:
         instance = hashlib.sha256(name.encode()).hexdigest()[:12]
         settings = Settings(
             data=folder / name,
-            mqtt={"host": "127.0.0.1", "port": self.broker_proxy.port, "trust_broker": True},
+            mqtt={"host": "127.0.0.1", "port": self.broker_proxy.port, "trust_broker": True, "answer_s": answer_s},
             people={"store": url},
             cluster={"name": CLUSTER, "lease_s": LEASE_S, "address": f"http://{name}"},
             live={"snapshot": "retained"},
@@ -160,7 +162,7 @@ class Replica:
         else:
             self.answered.append(request.origin.request_id)
             result = Detection(faces=(), image=Image(4, 4, 4), timing={})
-        if self.may_answer.is_set():
+        if self.may_answer.is_set() and self.answered[-1] not in self.slow:
             done.set_result(result)
         else:
             self.waiting.append((done, result))
@@ -173,8 +175,11 @@ class Replicas(dict[str, Replica]):
     def __init__(self, folder: Path, broker: Broker, url: str) -> None:
         super().__init__()
         self.names_s = LEASE_S
+        self.answer_s = 10.0
         self.url = url
-        self._make: Callable[[str], Replica] = lambda name: Replica(name, folder, broker, url, self.names_s)
+        self._make: Callable[[str], Replica] = lambda name: Replica(
+            name, folder, broker, url, self.names_s, self.answer_s
+        )
 
     def begin(self, name: str) -> Replica:
         """Start a replica, whose broker may not accept it."""

@@ -116,6 +116,24 @@ def test_each_request_is_answered_once_and_the_work_is_shared(replicas: Replicas
     assert [len(replica.answered) for replica in started] == [20, 20, 20]
 
 
+def test_requests_do_not_wait_for_a_slow_one(replicas: Replicas, device: Client) -> None:
+    """A change may wait for seconds until all replicas follow it, and acknowledgements go out in their order."""
+    replicas.answer_s = NO_END_S
+    started = replicas.start("ada", "ben")
+    for replica in started:
+        replica.slow = {"slow"}
+
+    def all_have_the_slow_one() -> bool:
+        device.publish("facegate/porch/request/detect/slow", PICTURE)
+        return all(replica.waiting for replica in started)
+
+    wait_for(all_have_the_slow_one)
+    ids = [str(number) for number in range(60)]
+    assert ask(device, ids) == set(ids)
+    for replica in started:
+        replica.release()
+
+
 def test_command_is_carried_out_once_by_the_leader(replicas: Replicas, device: Client) -> None:
     started = replicas.start("ada", "ben", "cy")
     leader = replicas.leader
