@@ -59,7 +59,7 @@ class CameraMoves:
 
     def _release(self, names: Set[str]) -> None:
         self._owned.remove(names)
-        self._live.forget_frames(names)
+        self._live.drop_frames(names)
         # Without a lease another replica may have written newer records already.
         write = self._has_lease()
         written = self._live.call(lambda: self._state.release_cameras(names, write=write))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.errors import GatewayError, UnknownPerson
@@ -34,6 +35,14 @@ class StoredChange(NamedTuple):
     ignored: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Forgotten:
+    """The people who were removed, and the cameras that were forgotten, since a write began."""
+
+    people: set[str] = field(default_factory=set)
+    cameras: set[str] = field(default_factory=set)
+
+
 class Journal:
     """The records that wait to be written. All methods are called by the thread of the live cameras.
 
@@ -58,8 +67,8 @@ class Journal:
         self._waiting: dict[str, SightingRecord] = {}
         self._write: Future[None] | None = None
         self._retry_at = -math.inf
-        # The people who were removed since the last write began: it may fail, and be repeated.
-        self._forgotten: set[str] = set()
+        # Since the last write began: it may fail, and be repeated.
+        self._forgotten = _Forgotten()
         self._deleted: set[str] = set()
         # The cameras that another replica follows now.
         self._released: set[str] = set()
@@ -75,11 +84,12 @@ class Journal:
     def forget_person(self, slug: str) -> None:
         """Drop the records that wait and name a person. Those in the store go with the person."""
         self._waiting = _without_person(self._waiting, slug)
-        self._forgotten.add(slug)
+        self._forgotten.people.add(slug)
 
     def forget_camera(self, name: str) -> None:
         """Delete the sightings of a camera."""
         self._waiting = _without_cameras(self._waiting, {name})
+        self._forgotten.cameras.add(name)
         self.run(lambda: self._store.forget_camera(name))
 
     def release_cameras(self, names: Collection[str], *, write: bool) -> Future[None]:
@@ -103,7 +113,7 @@ class Journal:
         is_over = self._write is None or self._write.done()
         # Nobody sleeps after a failure: a camera that moves to another replica waits for the thread of the writes.
         if self._waiting and is_over and time.monotonic() >= self._retry_at:
-            records, forgotten = self._waiting, set[str]()
+            records, forgotten = self._waiting, _Forgotten()
             self._waiting, self._forgotten = {}, forgotten
             self._write = self.run(lambda: self._save(records, forgotten))
 
@@ -136,7 +146,7 @@ class Journal:
         """Run a step in the other thread, after those before it."""
         return self._writes.submit(_run, step)
 
-    def _save(self, records: Mapping[str, SightingRecord], forgotten: Collection[str]) -> None:
+    def _save(self, records: Mapping[str, SightingRecord], forgotten: _Forgotten) -> None:
         try:
             deleted = self._store.save(list(records.values()), self._owner)
         except GatewayError as error:
@@ -146,12 +156,12 @@ class Journal:
             if deleted:
                 self._post(lambda: self._deleted.update(deleted))
 
-    def _wait_again(self, records: Mapping[str, SightingRecord], forgotten: Collection[str]) -> None:
+    def _wait_again(self, records: Mapping[str, SightingRecord], forgotten: _Forgotten) -> None:
         self._retry_at = time.monotonic() + RETRY_S
         # Somebody who is enrolled under the same name now must not get them.
-        for slug in forgotten:
+        for slug in forgotten.people:
             records = _without_person(records, slug)
-        records = _without_cameras(records, self._released)
+        records = _without_cameras(records, self._released | forgotten.cameras)
         newer = {key: each.after(records[key]) if key in records else each for key, each in self._waiting.items()}
         self._waiting = {**records, **newer}
         self._drop_oldest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -17,6 +17,7 @@ from gateway.errors import GatewayError, SwitchedOff
 from gateway.live.answers import write_answer
 from gateway.live.camera import FollowedFace
 from gateway.live.frames import FrameJobs, LookedAt
+from gateway.live.frames_in_work import FramesInWork
 from gateway.live.history import History
 from gateway.live.moment import Moment, current_moment
 from gateway.live.state import LiveState
@@ -69,6 +70,7 @@ class LiveService:
         self._store = store
         self._clock = clock
         self._tasks = tasks
+        self._in_work = FramesInWork(self.post)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live")
 
@@ -103,9 +105,10 @@ class LiveService:
                 self.post(lambda: self.state.note_refused(request))
             answer.set_exception(error)
         else:
+            self._in_work.add(request, answer)
             looked.add_done_callback(lambda done: self.post(partial(self._follow, request, done, answer)))
         drawn = self._annotator.annotate(request, answer)
-        drawn.add_done_callback(self._count)
+        drawn.add_done_callback(partial(count_outcome, self._metrics))
         return drawn
 
     @property
@@ -172,17 +175,18 @@ class LiveService:
                 log.exception("a bug in the gateway: a change of people cannot be followed by the live cameras")
 
     def forget_camera(self, name: str) -> None:
-        """Forget a camera, with its switch. Its next frame makes it known again."""
+        """Forget a camera, with its switch. Its next frame makes it known again, but none that is in work."""
         self._switches.turn(name, on=True)
-        self._frames.forget(name)
+        self.drop_frames({name})
         self.post(lambda: self.state.forget_camera(name, self._clock()))
 
     def post(self, task: Callable[[], object]) -> None:
         """Let the thread of the live cameras call a function."""
         self._tasks.put(task)
 
-    def forget_frames(self, cameras: Iterable[str]) -> None:
-        """Forget what the last frames of these cameras showed: another replica follows them now."""
+    def drop_frames(self, cameras: Collection[str]) -> None:
+        """Forget what the last frames of these cameras showed. The frames in work get no answer, and change nothing."""
+        self._in_work.drop(cameras)
         for camera in cameras:
             self._frames.forget(camera)
 
@@ -200,7 +204,7 @@ class LiveService:
 
     def _follow(self, request: Request, looked: Future[LookedAt], answer: Future[Reply]) -> None:
         """Answer a frame after a worker process has looked at it."""
-        if looked.cancelled():
+        if looked.cancelled() or answer.cancelled():
             answer.cancel()
             return
         try:
@@ -243,7 +247,3 @@ class LiveService:
             task()
         except Exception:
             log.exception("a bug in the gateway: a step of the live cameras failed")
-
-    def _count(self, answer: Future[Reply]) -> None:
-        if not answer.cancelled():
-            count_outcome(self._metrics, answer)

@@ -98,7 +98,7 @@ class RecognitionService:
         if request.operation is Operation.ENROLL and request.effect is not None:
             # The camera may have been switched off, or the time may be over, since the enrolment was made.
             reply = recover(reply, (Expired, Forbidden), partial(self._find_stored_later, request))
-        reply.add_done_callback(self._count)
+        reply.add_done_callback(partial(count_outcome, self._metrics))
         return reply
 
     def _find_stored_later(self, request: Request, error: BaseException) -> Future[Reply]:
@@ -220,10 +220,6 @@ class RecognitionService:
                 return self.detect(request, report)
             case Operation.ENROLL:
                 return self.enrol(request, report)
-
-    def _count(self, reply: Future[Reply]) -> None:
-        if not reply.cancelled():
-            count_outcome(self._metrics, reply)
 
 
 def _face(face: FoundFace, judgement: Judgement | None = None) -> Face:

@@ -10,7 +10,9 @@ from gateway.model import Recognition, Reply, Request
 
 
 def count_outcome(metrics: Metrics, reply: Future[Reply]) -> None:
-    """Count a reply, which is done and not cancelled, or its error."""
+    """Count a reply, which is done, or its error. One that was cancelled is not counted."""
+    if reply.cancelled():
+        return
     if (error := reply.exception()) is not None:
         metrics.count_error(code_of(error))
     else:

@@ -14,6 +14,7 @@ from tests.live.conftest import ADAS, BOBS, PEOPLE
 from tests.live.harness import LiveHarness, face
 from tests.live.test_service import TIMEOUT_S, ServiceHarness
 from tests.live.test_sightings import show
+from tests.support import wait_for
 
 
 class Replicas:
@@ -192,6 +193,23 @@ def test_moves_are_made_by_the_thread_of_the_live_cameras(tmp_path: Path) -> Non
         assert harness.answer(b"two").result(TIMEOUT_S).faces
         moves.move(set(), {"porch"})
         assert harness.answer(b"three").cancelled()
+        assert harness.service.cameras() == []
+    finally:
+        harness.stop()
+
+
+def test_frame_in_work_changes_nothing_when_its_camera_has_left_and_come_back(tmp_path: Path) -> None:
+    harness = ServiceHarness(tmp_path, shared=True)
+    live = harness.live
+    moves = CameraMoves(harness.service, live.state, live.owned, live.people.sightings, lambda: True)
+    try:
+        moves.move({"porch"}, set())
+        answer = harness.submit()
+        moves.move(set(), {"porch"})
+        moves.move({"porch"}, set())
+        harness.workers.report(face(ADAS))
+        wait_for(answer.done)
+        assert answer.cancelled()
         assert harness.service.cameras() == []
     finally:
         harness.stop()

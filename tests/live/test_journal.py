@@ -15,6 +15,7 @@ from gateway.live.open_sighting import OpenSighting
 from gateway.model import Box
 from gateway.model.sightings import Sighting
 from gateway.store.protocols import Sightings
+from gateway.store.records import SightingRecord
 from tests.support import WAIT_S
 
 
@@ -81,6 +82,36 @@ def test_failed_write_does_not_hold_up_the_thread_of_the_writes(monkeypatch: pyt
         assert saved == [1]
         journal.close()
     assert saved == [1, 1]
+
+
+def test_records_of_a_write_that_failed_do_not_come_back_after_their_camera_was_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Regression: they were written after the sightings of the camera had been deleted."""
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    steps: list[object] = []
+
+    class FirstBusyStore:
+        def save(self, records: list[SightingRecord], _owner: object) -> list[str]:
+            steps.append([each.sighting.id for each in records])
+            if len(steps) == 1:
+                raise GatewayError("the database is away")
+            return []
+
+        def forget_camera(self, camera: str) -> None:
+            steps.append(camera)
+
+    executor = LateExecutor()
+    store: Sightings = FirstBusyStore()  # type: ignore[assignment]  # only these methods are called
+    journal = Journal(store, executor, lambda _group: False, lambda task: task())
+    journal.add(opened(1))
+    journal.flush()
+    journal.forget_camera("porch")
+    executor.run()
+    journal.add(opened(2))
+    journal.flush()
+    executor.run()
+    assert steps == [["s1"], "porch", ["s2"]]
 
 
 def opened(n: int) -> OpenSighting:

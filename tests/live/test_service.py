@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
@@ -293,6 +294,48 @@ def test_forgotten_camera_is_unknown_until_its_next_frame(harness: ServiceHarnes
     harness.workers.report()
     answer.result(TIMEOUT_S)
     assert [each.camera for each in harness.service.cameras()] == ["porch"]
+
+
+def test_frame_in_work_when_its_camera_is_forgotten_does_not_make_it_known_again(harness: ServiceHarness) -> None:
+    answer = harness.submit()
+    harness.service.forget_camera("porch")
+    other = harness.submit(camera="yard")
+    yard, porch = harness.workers.jobs.pop(), harness.workers.jobs.pop()
+    for job in (porch, yard):
+        harness.workers.jobs.append(job)
+        harness.workers.report(face(ADAS))
+    with pytest.raises(CancelledError):
+        answer.result(TIMEOUT_S)
+    assert isinstance(other.result(TIMEOUT_S), Recognition)
+    assert [each.camera for each in harness.service.cameras()] == ["yard"]
+    assert {each.camera for each in harness.live.announcer.presences} == {"yard"}
+    # A frame that comes after the forgetting makes it known.
+    assert harness.answer(b"next").result(TIMEOUT_S).faces
+    assert [each.camera for each in harness.service.cameras()] == ["porch", "yard"]
+
+
+def test_frame_that_was_looked_at_but_not_followed_does_not_make_a_forgotten_camera_known(
+    harness: ServiceHarness,
+) -> None:
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        is_held.set()
+        may_go_on.wait()
+
+    answer = harness.submit()
+    harness.service.post(hold)
+    is_held.wait()
+    try:
+        # Both wait for the thread of the live cameras: first the frame, then the forgetting.
+        harness.workers.report(face(ADAS))
+        harness.service.forget_camera("porch")
+    finally:
+        may_go_on.set()
+    assert isinstance(answer.result(TIMEOUT_S), Recognition)
+    assert harness.service.cameras() == []
+    assert harness.service.presences() == []
+    assert harness.live.announcer.removed == ["porch"]
 
 
 def test_timer_runs_without_frames(harness: ServiceHarness) -> None:

@@ -288,7 +288,7 @@ def test_camera_that_one_replica_forgets_leaves_the_cluster(site: Site, client: 
 
     client.subscribe(f"{BASE}/porch/result")
     wait_for(is_known)
-    # A frame that is still in work would make the camera known again. Frames of a camera are answered in their order.
+    # A frame that comes after the forgetting makes the camera known. Frames of a camera are answered in their order.
     client.publish(f"{BASE}/porch/frame", frame("empty_1"), qos=0)
     while client.get().json["faces"]:
         pass
