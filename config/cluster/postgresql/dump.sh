@@ -7,7 +7,9 @@ set -eu
 [ $# -ge 1 ] || { echo "dump.sh: expected a folder for the dumps, such as: sudo sh dump.sh /mnt/usb" >&2; exit 2; }
 folder=$1
 database=${2:-facegate}
-kept='facegate.(data_keys|key_check|tombstones|tokens|audit|audit_key|checkpoint|cluster_secret)'
+kept='facegate.(data_keys|key_check|tombstones|tokens|audit|audit_key|checkpoint)'
+# A restored database makes another secret of the client ids at the broker. So no dump helps to end connections there.
+secret='facegate.cluster_secret'
 as_postgres=
 [ "$(id -u)" != 0 ] || as_postgres='runuser -u postgres --'
 # Names and keys are in the dumps: nobody else may read them.
@@ -26,5 +28,5 @@ dump() {
 }
 
 # The keys last: they open everything that is in the dump of the people.
-dump "$folder/people-$(date +%F).dump" --exclude-table-data="$kept" --exclude-table='facegate.search_*'
+dump "$folder/people-$(date +%F).dump" --exclude-table-data="$kept" --exclude-table-data="$secret" --exclude-table='facegate.search_*'
 dump "$folder/kept.dump" --data-only --table="$kept"

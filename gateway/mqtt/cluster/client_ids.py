@@ -1,8 +1,8 @@
 """The client ids of a replica. Only who can read the database knows them.
 
 The broker ends a connection when another client connects with its client id, and no ACL forbids that. So each client
-id has a part that follows from a secret in the database, which all replicas share. The secret has no other use, and no
-dump of the people contains it.
+id has a part that follows from a secret in the database, which all replicas share. The secret has no other use. Dumps
+do not contain it: a restored database makes another one.
 """
 
 from __future__ import annotations

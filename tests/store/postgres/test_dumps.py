@@ -18,7 +18,7 @@ import pytest
 from device_sim.postgres_server import PostgresServer, find_programs
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.store.cipher import Cipher
-from gateway.store.postgres.broker_notes import PostgresBrokerNotes
+from gateway.store.postgres.broker_notes import SECRET_BYTES, PostgresBrokerNotes
 from gateway.store.postgres.store import PostgresStore
 from gateway.store.tokens import Token
 from tests.people.environment import KEY, OTHER_KEY
@@ -116,8 +116,8 @@ def test_dump_that_is_missing_makes_no_database(postgres_url: str, tmp_path: Pat
         assert connection.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None
 
 
-def test_dump_of_people_has_no_secret_of_client_ids(postgres_url: str, tmp_path: Path) -> None:
-    """Regression: any login of the broker and an old dump of the people were enough to end the leader's connection."""
+def test_restored_database_has_another_secret_of_the_client_ids(postgres_url: str, tmp_path: Path) -> None:
+    """Regression: any login of the broker and a dump were enough to end the leader's connection, for ever."""
     with (
         closing(PostgresStore(postgres_url, Cipher(KEY))) as store,
         closing(PostgresBrokerNotes(postgres_url)) as notes,
@@ -126,14 +126,29 @@ def test_dump_of_people_has_no_secret_of_client_ids(postgres_url: str, tmp_path:
         secret = notes.get_secret()
         people_dump, kept = dump(postgres_url, tmp_path)
     assert "Ada" in content_of(people_dump)
-    assert secret.hex() not in content_of(people_dump)
-    assert secret.hex() in content_of(kept)
+    assert all("COPY facegate.cluster_secret" not in content_of(path) for path in (people_dump, kept))
+    assert all(secret.hex() not in content_of(path) for path in (people_dump, kept))
     database = f"restored_{uuid.uuid4().hex}"
     done = run("restore.sh", postgres_url, database, people_dump, kept)
     assert (done.returncode, done.stderr) == (0, "")
-    # The commands that wait at the broker for the leader still reach it.
     with closing(PostgresBrokerNotes(postgres_url.replace(name_of(postgres_url), database))) as notes:
-        assert notes.get_secret() == secret
+        assert len(notes.get_secret()) == SECRET_BYTES
+        assert notes.get_secret() != secret
+
+
+def test_statement_of_the_page_renews_the_secret_of_the_client_ids(postgres_url: str) -> None:
+    (statement,) = re.findall(
+        r'^sudo -u postgres psql --dbname facegate --command "(.+)"$', PAGE.read_text(), re.MULTILINE
+    )
+    with (
+        closing(PostgresStore(postgres_url, Cipher(KEY))),
+        closing(PostgresBrokerNotes(postgres_url)) as notes,
+        psycopg.connect(postgres_url, autocommit=True) as connection,
+    ):
+        before = notes.get_secret()
+        assert notes.get_secret() == before
+        connection.execute(statement)
+        assert notes.get_secret() != before
 
 
 def test_erased_person_stays_erased_when_older_people_are_restored(postgres_url: str, tmp_path: Path) -> None:
