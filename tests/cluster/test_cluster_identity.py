@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from gateway.errors import StartError
 from gateway.model.cluster import ClusterIdentity
-from tests.cluster.support import IDENTITY, Cluster, cluster_running
+from tests.cluster.support import IDENTITY, Cluster
 from tests.support import wait_for
 
 OTHERS = [ClusterIdentity("other", IDENTITY.base), ClusterIdentity(IDENTITY.name, "other")]
 
 
-@pytest.fixture
-def cluster(postgres_url: str) -> Iterator[Cluster]:
-    with cluster_running(postgres_url) as cluster:
-        yield cluster
-
-
 @pytest.mark.parametrize("other", OTHERS, ids=["name", "base"])
-def test_replica_of_another_cluster_is_refused_beside_a_live_one(cluster: Cluster, other: ClusterIdentity) -> None:
+def test_replica_of_another_cluster_is_refused_beside_a_live_one(
+    patient_cluster: Cluster, other: ClusterIdentity
+) -> None:
     """Regression: it answered each request a second time, and took cameras."""
-    (a,) = cluster.start("a")
+    (a,) = patient_cluster.start("a")
     wait_for(lambda: a.membership.is_leader)
-    (b,) = cluster.start("b", cluster=other)
+    (b,) = patient_cluster.start("b", cluster=other)
     wait_for(lambda: b.membership.problem)
     expected = f"belongs to {IDENTITY}, and the settings of this replica say {other}: correct cluster.name"
     assert expected in (b.membership.problem or "")
@@ -37,14 +31,14 @@ def test_replica_of_another_cluster_is_refused_beside_a_live_one(cluster: Cluste
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=["name", "base"])
-def test_cluster_gets_another_name_when_no_replica_is_live(cluster: Cluster, other: ClusterIdentity) -> None:
-    (a,) = cluster.start("a")
+def test_cluster_gets_another_name_when_no_replica_is_live(patient_cluster: Cluster, other: ClusterIdentity) -> None:
+    (a,) = patient_cluster.start("a")
     wait_for(lambda: a.membership.is_leader)
-    cluster.stop("a")
-    (b,) = cluster.start("b", cluster=other)
+    patient_cluster.stop("a")
+    (b,) = patient_cluster.start("b", cluster=other)
     b.membership.check_cluster()
     wait_for(lambda: b.membership.is_leader)
-    (a,) = cluster.start("a")
+    (a,) = patient_cluster.start("a")
     with pytest.raises(StartError, match="belongs to the cluster"):
         a.membership.check_cluster()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -14,34 +13,19 @@ from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.rendezvous import find_favourite
 from gateway.errors import Busy
 from gateway.store.postgres.coordination import PostgresCoordination
-from tests.cluster.support import CONFIGURED, LEASE_S, Cluster, cluster_running
-from tests.support import holds_in_any_try, wait_for
+from tests.cluster.support import CONFIGURED, LEASE_S, NO_END_S, Cluster, cluster_running
+from tests.support import WAIT_S, wait_for
 
 CAMERAS = [f"cam{n}" for n in range(12)]
-
-NO_END_S = 60.0
-"""A lease that does not end while a test waits: what moves within that time was released."""
-
-
-@pytest.fixture
-def cluster(postgres_url: str) -> Iterator[Cluster]:
-    with cluster_running(postgres_url) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def patient_cluster(postgres_url: str) -> Iterator[Cluster]:
-    with cluster_running(postgres_url, NO_END_S) as cluster:
-        yield cluster
 
 
 def favourites(*replicas: str) -> dict[str, str | None]:
     return {camera: find_favourite(camera, replicas) for camera in CAMERAS}
 
 
-def test_log_says_what_a_replica_holds(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_says_what_a_replica_holds(patient_cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "gateway.cluster")
-    (replica,) = cluster.start("a")
+    (replica,) = patient_cluster.start("a")
     replica.membership.add_cameras(CAMERAS[:2])
     wait_for(lambda: "this replica leads the cluster now" in caplog.text)
     wait_for(lambda: replica.known_cameras() == set(CAMERAS[:2]))
@@ -52,33 +36,33 @@ def test_log_says_what_a_replica_holds(cluster: Cluster, caplog: pytest.LogCaptu
     assert "this replica does not own the cameras cam0, cam1 any more" in caplog.text
 
 
-def test_single_replica_leads_and_owns_all_cameras(cluster: Cluster) -> None:
-    (replica,) = cluster.start("a")
+def test_single_replica_leads_and_owns_all_cameras(patient_cluster: Cluster) -> None:
+    (replica,) = patient_cluster.start("a")
     replica.membership.add_cameras(CAMERAS)
-    wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "a"))
+    wait_for(lambda: patient_cluster.owners() == dict.fromkeys(CAMERAS, "a"))
     wait_for(lambda: replica.membership.is_leader)
     assert replica.membership.epoch == 1
     wait_for(lambda: {each for _, what, each in replica.told if what == "gained"} == set(CAMERAS))
     wait_for(lambda: (replica.membership.view().leader, len(replica.membership.view().cameras)) == ("a", len(CAMERAS)))
 
 
-def test_replicas_share_the_cameras_and_have_one_leader(cluster: Cluster) -> None:
-    first, *_ = cluster.start("a", "b", "c")
+def test_replicas_share_the_cameras_and_have_one_leader(patient_cluster: Cluster) -> None:
+    first, *_ = patient_cluster.start("a", "b", "c")
     first.membership.add_cameras(CAMERAS)
-    wait_for(lambda: cluster.owners() == favourites("a", "b", "c"))
-    wait_for(lambda: len(cluster.leaders()) == 1)
+    wait_for(lambda: patient_cluster.owners() == favourites("a", "b", "c"))
+    wait_for(lambda: len(patient_cluster.leaders()) == 1)
 
 
-def test_cameras_are_taken_over_and_left_although_a_part_failed_before(cluster: Cluster) -> None:
+def test_cameras_are_taken_over_and_left_although_a_part_failed_before(patient_cluster: Cluster) -> None:
     """Regression: a camera was owned, and followed by nobody."""
-    (old,) = cluster.start("a")
+    (old,) = patient_cluster.start("a")
     wait_for(lambda: old.membership.is_leader)
     old.failures = 2
     old.membership.add_cameras(CAMERAS)
     wait_for(lambda: old.known_cameras() == set(CAMERAS))
     assert old.failures == 0
     old.failures = 2
-    (new,) = cluster.start("b")
+    (new,) = patient_cluster.start("b")
     moved = {camera for camera, favourite in favourites("a", "b").items() if favourite == "b"}
     wait_for(lambda: new.known_cameras() == moved)
     assert old.failures == 0
@@ -150,21 +134,25 @@ def test_cameras_and_leadership_leave_a_replica_that_others_outlive_at_the_broke
     lost.is_connected.clear()
     wait_for(lambda: cluster.owners() == dict.fromkeys(CAMERAS, "a"))
     wait_for(lambda: cluster.leaders() == ["a"])
-    assert lost.known_cameras() == set()
+    admission = good.membership.admission
+    wait_for(lambda: lost.known_cameras() == set())
     # It still names people for requests over REST.
-    assert lost.membership.may_name_people()
+    wait_for(lost.membership.may_name_people)
     lost.is_connected.set()
     wait_for(lambda: cluster.owners() == favourites("a", "b"))
-    assert good.membership.is_leader
+    # Only the end of its lease, on a busy machine, ends the leadership of the other one.
+    assert good.membership.is_leader or good.membership.admission != admission
 
 
 def test_nothing_moves_while_the_broker_is_away_for_all_replicas(cluster: Cluster) -> None:
     replicas = cluster.start("a", "b")
     replicas[0].membership.add_cameras(CAMERAS)
 
-    def nothing_moves() -> bool:
+    def is_undisturbed() -> bool:
+        """Let the broker be away. Return whether all leases lasted: on a busy machine one may end meanwhile."""
         wait_for(lambda: cluster.owners() == favourites("a", "b") and len(cluster.leaders()) == 1)
         wait_for(lambda: all(each.known_cameras() == each.membership.owned for each in replicas))
+        admissions = [each.membership.admission for each in replicas]
         told = [len(each.told) for each in replicas]
         for each in replicas:
             each.is_connected.clear()
@@ -174,10 +162,13 @@ def test_nothing_moves_while_the_broker_is_away_for_all_replicas(cluster: Cluste
         for each in replicas:
             each.is_connected.set()
         wait_for(lambda: all(replica.connected for each in replicas for replica in each.membership.view().replicas))
-        return [len(each.told) for each in replicas] == told
+        told_since = [each.told[count:] for each, count in zip(replicas, told, strict=True)]
+        if [each.membership.admission for each in replicas] != admissions:
+            return False
+        assert told_since == [[], []]
+        return True
 
-    # A busy machine may let a lease end meanwhile.
-    assert holds_in_any_try(nothing_moves)
+    wait_for(is_undisturbed, 5 * WAIT_S)
 
 
 def test_replica_that_is_not_ready_leads_if_nobody_else_does(cluster: Cluster) -> None:
@@ -207,7 +198,7 @@ def test_new_replica_gets_cameras_after_their_owner_has_been_told(patient_cluste
 def test_stopped_replica_frees_everything_immediately(patient_cluster: Cluster) -> None:
     a, _ = patient_cluster.start("a", "b")
     a.membership.add_cameras(CAMERAS)
-    wait_for(lambda: patient_cluster.owners() == favourites("a", "b"))
+    wait_for(lambda: patient_cluster.owners() == favourites("a", "b") and len(patient_cluster.leaders()) == 1)
     (leader,) = patient_cluster.leaders()
     (other,) = {"a", "b"} - {leader}
     stopped = patient_cluster.replicas[leader]
@@ -257,7 +248,7 @@ def test_replica_without_the_database_stops_before_others_take_over(cluster: Clu
     wait_for(lambda: not a.known_cameras())
     a.proxy.mend()
     wait_for(lambda: cluster.owners() == favourites("a", "b"))
-    a.membership.check_may_name_people()
+    wait_for(a.membership.may_name_people)
 
 
 def test_states_of_replicas_are_those_that_the_database_knows(cluster: Cluster, postgres_url: str) -> None:
@@ -284,11 +275,12 @@ def test_connections_that_died_are_replaced(cluster: Cluster) -> None:
     wait_for(lambda: a.membership.may_name_people() and b.membership.may_name_people())
     a.proxy.half_open()
     cluster.change_people()
-    b.membership.confirm_everywhere()
+    b.confirm_everywhere()
     wait_for(lambda: a.membership.may_name_people() and a.followed == 1)
     cluster.change_people()
-    a.membership.confirm_everywhere()
-    assert a.followed == b.followed == 2
+    a.confirm_everywhere()
+    # A replica without a lease is not waited for, and follows later.
+    wait_for(lambda: a.followed == b.followed == 2)
 
 
 def test_names_last_as_long_as_configured_without_the_database(postgres_url: str) -> None:
@@ -297,15 +289,15 @@ def test_names_last_as_long_as_configured_without_the_database(postgres_url: str
         a.membership.add_cameras(CAMERAS)
         wait_for(lambda: a.membership.owned == set(CAMERAS))
         a.proxy.cut()
-        wait_for(lambda: not a.membership.owned)
-        assert not a.membership.has_lease()
+        wait_for(lambda: a.membership.problem is not None and not a.membership.has_lease())
+        assert not a.membership.owned
         a.membership.check_may_name_people()
 
 
-def test_second_process_with_the_same_id_gets_no_lease(cluster: Cluster) -> None:
-    (first,) = cluster.start("a")
+def test_second_process_with_the_same_id_gets_no_lease(patient_cluster: Cluster) -> None:
+    (first,) = patient_cluster.start("a")
     wait_for(first.membership.may_name_people)
-    (second,) = cluster.start("a")
+    (second,) = patient_cluster.start("a")
     wait_for(lambda: second.membership.problem is not None)
     assert "another process" in (second.membership.problem or "")
     assert not second.membership.may_name_people()
@@ -325,8 +317,8 @@ def test_replicas_survive_the_death_of_the_database(cluster: Cluster, postgres_s
     wait_for(lambda: len(cluster.leaders()) == 1)
 
 
-def test_table_of_cameras_is_bounded(cluster: Cluster) -> None:
-    (a,) = cluster.start("a")
+def test_table_of_cameras_is_bounded(patient_cluster: Cluster) -> None:
+    (a,) = patient_cluster.start("a")
     a.membership.add_cameras(CAMERAS)
     wait_for(lambda: a.membership.owned == set(CAMERAS))
     a.membership.add_cameras([f"other{n}" for n in range(5_000)])
@@ -334,9 +326,9 @@ def test_table_of_cameras_is_bounded(cluster: Cluster) -> None:
     assert set(CAMERAS) < a.membership.owned
 
 
-def test_configured_camera_always_finds_room_and_stays(cluster: Cluster) -> None:
+def test_configured_camera_always_finds_room_and_stays(patient_cluster: Cluster) -> None:
     """Regression: made-up cameras that filled the table kept the cameras of the settings out."""
-    (a,) = cluster.start("a")
+    (a,) = patient_cluster.start("a")
     a.membership.add_cameras([f"made_up{n}" for n in range(2_000)])
     wait_for(lambda: len(a.membership.owned) == 2_000)
     a.membership.add_cameras(["cam1", *CONFIGURED])
@@ -413,10 +405,12 @@ def test_replica_is_admitted_again_only_after_its_listeners_know_of_the_end(clus
 def test_replica_without_cameras_is_admitted_again(cluster: Cluster) -> None:
     (replica,) = cluster.start("a")
     wait_for(replica.membership.may_name_people)
-    first = replica.membership.admission
+    last = 0
     for _ in range(3):
         replica.proxy.cut()
         wait_for(lambda: not replica.membership.may_name_people())
         replica.proxy.mend()
-        wait_for(replica.membership.may_name_people)
-    assert (first, replica.membership.admission) == (1, 4)
+        # Each time in which it may name people has another number.
+        wait_for(lambda last=last: (replica.membership.admission or 0) > last)
+        last = replica.membership.admission or last
+    assert last > 1

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cluster.rendezvous import find_favourite
@@ -42,6 +42,8 @@ def test_added_replica_only_takes_cameras() -> None:
     assert {after[camera] for camera in CAMERAS if before[camera] != after[camera]} == {"c"}
 
 
+# A busy machine may stop for longer than Hypothesis allows one example.
+@settings(deadline=None)
 @given(st.sets(st.text("abcdef0123456789", min_size=1), max_size=6), st.text("abc", min_size=1))
 def test_favourite_does_not_depend_on_the_order(replicas: set[str], camera: str) -> None:
     assert len({find_favourite(camera, sorted(replicas, reverse=back)) for back in (False, True)}) == 1

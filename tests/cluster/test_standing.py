@@ -15,14 +15,20 @@ def view(*cameras: OwnedCamera, leader: str | None = None, epoch: int = 0) -> Cl
     return ClusterView(0, (), leader, epoch, cameras)
 
 
-def joined(lease_s: float = LEASE_S, names_s: float | None = None) -> Standing:
+def joined(names_s: float = LEASE_S) -> Standing:
     """Return the standing of a replica that owns cam1 and leads."""
-    standing = Standing("me", lease_s, lease_s if names_s is None else names_s)
+    standing = Standing("me", LEASE_S, names_s)
     standing.apply_renewal(
         view(OwnedCamera("cam1", "me", 7), OwnedCamera("cam2", "you", 3), leader="me", epoch=4), boot_time()
     )
     assert standing.note_followed(boot_time())
     return standing
+
+
+def end_lease(standing: Standing) -> None:
+    """Let the lease end: the renewal was sent long ago. A shorter lease could end before a test wants it."""
+    standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() - LEASE_S)
+    assert not standing.has_lease()
 
 
 def test_nothing_is_held_before_the_people_are_followed() -> None:
@@ -49,15 +55,16 @@ def test_lease_is_counted_from_the_moment_of_sending() -> None:
 
 
 def test_lease_ends_by_itself() -> None:
-    standing = joined(lease_s=0.3)
+    standing = joined()
+    standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() - LEASE_S * (1 - UNUSED_SHARE) + 0.3)
     wait_for(lambda: not standing.has_lease())
     assert standing.holdings() == NOTHING
     assert not standing.may_name_people()
 
 
 def test_names_may_last_longer_than_the_lease() -> None:
-    standing = joined(lease_s=0.3, names_s=300)
-    wait_for(lambda: not standing.has_lease())
+    standing = joined(names_s=300)
+    end_lease(standing)
     assert standing.may_name_people()
     assert standing.holdings() == Holdings(admission=1)
     standing.apply_renewal(view(), boot_time())
@@ -65,11 +72,11 @@ def test_names_may_last_longer_than_the_lease() -> None:
 
 
 def test_replica_whose_lease_ended_follows_the_people_before_it_holds_one_again() -> None:
-    standing = joined(lease_s=0.3)
-    wait_for(lambda: not standing.may_name_people())
+    standing = joined()
+    end_lease(standing)
     assert standing.note_dropped()
     followed = boot_time()
-    standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() + LEASE_S)
+    standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time())
     assert not standing.note_followed(followed)
     assert not standing.has_lease()
     assert standing.note_followed(boot_time())
@@ -77,10 +84,10 @@ def test_replica_whose_lease_ended_follows_the_people_before_it_holds_one_again(
 
 
 def test_replica_whose_lease_ended_drops_what_it_queued_before_it_follows_the_people() -> None:
-    standing = joined(lease_s=0.3)
+    standing = joined()
     assert not standing.note_dropped()
-    wait_for(lambda: not standing.may_name_people())
-    standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time() + LEASE_S)
+    end_lease(standing)
+    standing.apply_renewal(view(OwnedCamera("cam1", "me", 7)), boot_time())
     followed = boot_time()
     assert not standing.note_followed(followed)
     assert standing.note_dropped()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.contract.deepstack import (
@@ -50,6 +50,7 @@ def test_faces_have_names_boxes_and_confidences() -> None:
     }
 
 
+@settings(deadline=None)
 @given(scores, scores, st.floats(0.01, 1.5))
 def test_confidence_grows_with_the_score(one: float, other: float, threshold: float) -> None:
     low, high = sorted((one, other))
@@ -73,12 +74,14 @@ def test_min_confidence_never_lowers_the_line() -> None:
     assert (found.userid, found.confidence) == (UNKNOWN_USERID, 0)
 
 
+@settings(deadline=None)
 @given(scores, scores, st.floats(0.01, 0.99))
 def test_similarity_grows_with_the_score(one: float, other: float, threshold: float) -> None:
     low, high = sorted((one, other))
     assert 0 <= compare(low, threshold) <= compare(high, threshold) <= 1
 
 
+@settings(deadline=None)
 @given(scores, st.floats(0.01, 0.99))
 def test_every_line_of_a_client_decides_as_the_gateway(score: float, threshold: float) -> None:
     assert {compare(score, threshold) >= line for line in CLIENT_LINES} == {score >= threshold}
