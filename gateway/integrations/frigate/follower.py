@@ -206,9 +206,14 @@ class Follower:
 
     def _change_name(self, event: TrackedEvent, sighting: Sighting) -> None:
         """Have the name of the sighting written into the event, or removed, unless another name stands there."""
+        # Until the present write has ended, its name would be taken for that of a user.
+        if event.is_writing:
+            event.put_off(sighting)
+            return
         name, known = sighting.person.name if sighting.person else None, event.latest.sub_label
         if self._settings.write_back and name != event.written and known in (None, event.written):
             change = NameChange(event.id, name, sighting.score or 0.0, known, event.written)
+            event.begin_write()
             self._wait_for(partial(self._write, change), self._end_write)
 
     def _write(self, change: NameChange) -> tuple[NameChange, bool]:
@@ -223,6 +228,8 @@ class Follower:
             log.info("%s: the name of event %s was %s", self._section, change.event, outcome)
             if event is not None:
                 event.note_name(change.name)
+        if event is not None and (waiting := event.end_write()) is not None:
+            self._change_name(event, waiting)
 
     def _wait_for(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
         """Do the work in a thread that may wait, and hand its result to the thread that owns the state."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from gateway.config.frigate_section import FrigateSettings
 from gateway.contract.frigate import FrigateBox, FrigateObject
+from gateway.model.sightings import Sighting
 
 Step = Literal["snapshot", "main_stream", "recording"]
 """The place that a picture comes from. The values are those of the settings."""
@@ -81,6 +82,8 @@ class TrackedEvent:
         self._asked_snapshot: SnapshotTime = NO_SNAPSHOT
         self._taken_snapshot: SnapshotTime = NO_SNAPSHOT
         self._recordings: list[float] = []
+        self._is_writing = False
+        self._waiting: Sighting | None = None
         self._remember_boxes()
 
     @property
@@ -137,6 +140,25 @@ class TrackedEvent:
             return self._begin(step, None)
         self._end_round()
         return None
+
+    @property
+    def is_writing(self) -> bool:
+        """True between ``begin_write`` and ``end_write``: the name that Frigate has is not known meanwhile."""
+        return self._is_writing
+
+    def begin_write(self) -> None:
+        """Note that the gateway writes or removes the name at Frigate."""
+        self._is_writing = True
+
+    def put_off(self, sighting: Sighting) -> None:
+        """Keep a sighting whose name is written after the present write. A later one replaces it."""
+        self._waiting = sighting
+
+    def end_write(self) -> Sighting | None:
+        """Note the end of a write, and return the sighting that was put off."""
+        self._is_writing = False
+        waiting, self._waiting = self._waiting, None
+        return waiting
 
     def note_name(self, name: str | None) -> None:
         """Note the name that this gateway wrote."""

@@ -324,8 +324,7 @@ def test_picture_is_tried_again_after_a_temporary_error(
 ) -> None:
     monkeypatch.setattr(importer_module, "RETRY_INTERVAL_S", 0.01)
     with env.watch_folder(FakeVision(bob1=[GatewayError("a worker died"), Timeout("slow")])) as watcher:
-        wait_for(lambda: watcher.progress.people == 2)
-        assert watcher.progress.skipped == ()
+        wait_for(lambda: (watcher.progress.people, watcher.progress.skipped) == (2, ()))
 
 
 def test_person_is_kept_when_a_picture_fails_temporarily(env: FolderEnvironment) -> None:
