@@ -32,7 +32,7 @@ class KeyCheck:
         ``may_encrypt``: whether a store with people may be encrypted. A person whose data key was destroyed is removed:
         the person was erased, and came back with an older dump. Raise IntactStoreError for a wrong or missing key.
         """
-        is_encrypted = self._table.exists()
+        is_encrypted = self._table.is_encrypted()
         if not is_encrypted and not self._master.has_key:
             return
         if not self._master.has_key:
@@ -50,7 +50,7 @@ class KeyCheck:
     def _encrypt(self, audit_key: AuditKeyRow) -> None:
         with self._database.transaction() as db:
             # Another process may have done it since.
-            if self._table.exists():
+            if self._table.is_encrypted():
                 return
             key = audit_key.read(db)
             self._table.create(self._master)

@@ -13,18 +13,21 @@ from gateway.errors import GatewayError
 from gateway.store.cipher import Cipher
 from gateway.store.postgres.database import PostgresDatabase
 from gateway.store.relational.data_keys import wrong_key_message
+from gateway.store.relational.encryption import ENCRYPTED
 from gateway.store.relational.store_errors import IntactStoreError
 from gateway.store.sealing import is_key_of, seal_key_check
 
 MAX_STATE_AGE_S = 0.5
 """The time for which this process may keep a key in memory that another one destroyed. Its records are gone then."""
 
+_STATES = "SELECT EXISTS (SELECT FROM meta WHERE key = ?), EXISTS (SELECT FROM key_check)"
+
 
 class KeyTable:
     """The table, as store.relational.data_keys.KeyStorage describes it. Several threads may share the object."""
 
     name = "the table data_keys in PostgreSQL"
-    advice = "restore the newest dump of that table (docs/how-to/run-several-gateways.md)"
+    advice = "restore the people with the newest kept.dump into a new database (docs/how-to/run-several-gateways.md)"
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
@@ -32,15 +35,29 @@ class KeyTable:
         self._state = 0
         self._state_read_at = -MAX_STATE_AGE_S
 
-    def exists(self) -> bool:
-        """Return whether the store is encrypted. Raise GatewayError."""
-        return self._database.row("SELECT 1 FROM key_check") is not None
+    def is_encrypted(self) -> bool:
+        """Return whether the store is encrypted. Raise IntactStoreError if the keys do not belong to its people.
+
+        The people say in their own table whether they are encrypted. The keys are in another dump, which may be
+        missing, or of another time.
+        """
+        # Both in one statement: another process may encrypt the store now.
+        ((people, keys),) = self._database.rows(_STATES, (ENCRYPTED,))
+        if people and not keys:
+            raise IntactStoreError(f"it is encrypted, and its data keys are missing: {self.advice}")
+        if keys and not people:
+            raise IntactStoreError(
+                "it has data keys, and its people are not encrypted: restore a dump of the people that was made after"
+                " the store was encrypted"
+            )
+        return bool(keys)
 
     def create(self, master: Cipher) -> None:
         """Note that the store is encrypted, with this master key. Raise GatewayError."""
         self._key_check = seal_key_check(master)
         with self._database.transaction() as db:
             db.execute("INSERT INTO key_check (one, value, revision) VALUES (1, ?, 1)", (self._key_check,))
+            db.execute("INSERT INTO meta (key, value) VALUES (?, '1')", (ENCRYPTED,))
 
     def check(self, master: Cipher) -> None:
         """Check that the keys are encrypted with this master key. Raise IntactStoreError or GatewayError."""

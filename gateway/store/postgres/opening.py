@@ -74,9 +74,9 @@ def check_master_key(url: str, master: Cipher) -> bool:
     """Return whether the store is encrypted, with this key. Raise GatewayError for another key."""
     with closing(PostgresDatabase(url)) as database:
         table = KeyTable(database)
-        if not table.exists():
-            return False
         try:
+            if not table.is_encrypted():
+                return False
             table.check(master)
         except IntactStoreError as error:
             raise StartError(f"This key cannot be used: {error}.") from None

@@ -18,6 +18,7 @@ from gateway.store.postgres.search_tables import TABLES as SEARCH_TABLES
 from gateway.store.relational.audit import HEAD_NOTE
 from gateway.store.relational.data_keys import DataKeys
 from gateway.store.relational.database import Row
+from gateway.store.relational.encryption import ENCRYPTED
 
 # The tables of the cluster stay: they tell nothing about people.
 _OF_LIVE_CAMERAS = "live_cameras", "live_people", "live_events", "live_event_people"
@@ -70,10 +71,11 @@ class PostgresTables:
         notes = {"revision": str(values.revision), "secret": values.secret.hex()}
         if values.audit_head is not None:
             notes[HEAD_NOTE] = values.audit_head
+        if values.key_check is not None:
+            notes[ENCRYPTED] = "1"
+            self._db.execute("INSERT INTO key_check (one, value, revision) VALUES (1, ?, 1)", (values.key_check,))
         self._db.execute("DELETE FROM meta")
         self._db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", notes.items())
-        if values.key_check is not None:
-            self._db.execute("INSERT INTO key_check (one, value, revision) VALUES (1, ?, 1)", (values.key_check,))
         if values.audit_key is not None:
             self._audit_key.write(self._db, values.audit_key)
         for table, number in values.last_numbers.items():

@@ -12,6 +12,12 @@ from gateway.store.sealing import SealedRecords, evidence_place, picture_places,
 
 log = logging.getLogger(__name__)
 
+ENCRYPTED = "data_keys"
+"""The name of the row in the table of single values that says that the store is encrypted with data keys.
+
+It is a part of each copy of the people. So a copy without its data keys is never taken for one that is not encrypted.
+"""
+
 
 def delete_passing_faces(db: Connection) -> None:
     """Delete the records that are not worth encrypting: their people will be seen again."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 from gateway.model import PERSON_ID
 from gateway.store.cipher import Cipher
 from gateway.store.relational.data_keys import NO_KEY, NOT_ENCRYPTED_YET, wrong_key_message
-from gateway.store.relational.encryption import delete_passing_faces, encrypt_records, remove_erased
+from gateway.store.relational.encryption import ENCRYPTED, delete_passing_faces, encrypt_records, remove_erased
 from gateway.store.relational.store_errors import IntactStoreError
 from gateway.store.sealing import SealedRecords
 from gateway.store.sqlite.data_keys import COPY_ADVICE, FileDataKeys
 from gateway.store.sqlite.database import Database
-
-ENCRYPTED = "data_keys"
-"""The name of the row in the table of single values that says that the store is encrypted with data keys."""
 
 _MASTER_KEY_CHECK = "seal"
 """The name of the row in a store before version 9, which is encrypted with the master key itself."""

@@ -14,10 +14,10 @@ from gateway.store.copied_tables import COPIED_TABLES, NUMBERED, SingleValues
 from gateway.store.limits import PeopleLimits
 from gateway.store.relational.audit import HEAD_NOTE
 from gateway.store.relational.database import Row
+from gateway.store.relational.encryption import ENCRYPTED
 from gateway.store.sqlite.audit_file import AUDIT_FILE
 from gateway.store.sqlite.audit_key import KEY_FILE as AUDIT_KEY_FILE
 from gateway.store.sqlite.audit_key import AuditKeyFile
-from gateway.store.sqlite.key_check import ENCRYPTED
 from gateway.store.sqlite.key_file import KEY_FILE
 from gateway.store.sqlite.live_files import LIVE_FILES, STORE_FILE
 from gateway.store.sqlite.opening import open_store

@@ -16,13 +16,17 @@ import psycopg
 import pytest
 
 from device_sim.postgres_server import PostgresServer, find_programs
+from gateway.errors import StartError
 from gateway.model.caller import CLI_CALLER, REST_CALLER
 from gateway.store.cipher import Cipher
 from gateway.store.postgres.broker_notes import SECRET_BYTES, PostgresBrokerNotes
+from gateway.store.postgres.opening import check_master_key
 from gateway.store.postgres.store import PostgresStore
+from gateway.store.records import StoredFace
 from gateway.store.tokens import Token
+from tests.examples import descriptor
 from tests.people.environment import KEY, OTHER_KEY
-from tests.store.examples import enrol, people, picture
+from tests.store.examples import CHIPS, RECIPE, enrol, people, picture
 from tests.support import ROOT
 
 SCRIPTS = ROOT / "config" / "cluster" / "postgresql"
@@ -175,3 +179,66 @@ def test_erased_person_stays_erased_when_older_people_are_restored(postgres_url:
         assert store.tokens.list_tokens() == []
         assert store.audit.read_head() == head
         assert store.audit.check().problems == ()
+
+
+def restore_one(server: PostgresServer, path: Path) -> str:
+    """Restore a dump of the people alone, as an administrator may do by hand. Return the address of the database."""
+    url = server.create_database()
+    done = subprocess.run(
+        [find_programs() / "pg_restore", "--single-transaction", "--dbname", url, path], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return url
+
+
+def content_without_ids(url: str, folder: Path) -> str:
+    """Return all of a database as statements, without the random word with which pg_dump protects them."""
+    path = folder / "whole.dump"
+    subprocess.run([find_programs() / "pg_dump", "--format=custom", "--file", path, url], check=True)
+    return re.sub(r"(?m)^\\(un)?restrict .*$", "", content_of(path))
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+@pytest.mark.parametrize("names", [("Ada",), ()])
+def test_encrypted_people_without_their_keys_are_left_as_they_are(
+    postgres_url: str, postgres_server: PostgresServer, tmp_path: Path, key: bytes | None, names: tuple[str, ...]
+) -> None:
+    """Regression: they were taken for a store that is not encrypted yet, encrypted again, and the strangers deleted."""
+    with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
+        for name in names:
+            enrol(store, name)
+        store.unknown_groups(RECIPE).add_group("door", 100.0, 0.5, StoredFace(descriptor(2), CHIPS))
+        people_dump, kept = dump(postgres_url, tmp_path)
+    url = restore_one(postgres_server, people_dump)
+    before = content_without_ids(url, tmp_path)
+    with pytest.raises(StartError, match=r"data keys are missing: restore the people with the newest kept\.dump"):
+        PostgresStore(url, Cipher(key))
+    with pytest.raises(StartError, match="its data keys are missing"):
+        check_master_key(url, Cipher(KEY))
+    assert content_without_ids(url, tmp_path) == before
+    database = f"restored_{uuid.uuid4().hex}"
+    done = run("restore.sh", postgres_url, database, people_dump, kept)
+    assert (done.returncode, done.stderr) == (0, "")
+    with closing(PostgresStore(postgres_server.url_of(database), Cipher(KEY))) as store:
+        assert [each.name for each in people(store)] == list(names)
+        assert len(store.unknown_groups(RECIPE).load()) == 1
+
+
+def test_plain_people_with_keys_of_later_are_left_as_they_are(
+    postgres_url: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    older = tmp_path / "older.dump"
+    with closing(PostgresStore(postgres_url, Cipher(None))) as store:
+        enrol(store, "Ada")
+        dump(postgres_url, tmp_path)[0].rename(older)
+    PostgresStore(postgres_url, Cipher(KEY)).close()
+    kept = dump(postgres_url, tmp_path)[1]
+    database = f"restored_{uuid.uuid4().hex}"
+    done = run("restore.sh", postgres_url, database, older, kept)
+    assert (done.returncode, done.stderr) == (0, "")
+    url = postgres_server.url_of(database)
+    before = content_without_ids(url, tmp_path)
+    for key in (KEY, None):
+        with pytest.raises(StartError, match="its people are not encrypted: restore a dump of the people that was"):
+            PostgresStore(url, Cipher(key))
+    assert content_without_ids(url, tmp_path) == before
