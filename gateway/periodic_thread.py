@@ -6,13 +6,15 @@ import logging
 import threading
 from collections.abc import Callable
 
+from gateway.attempts import Attempts
+
 log = logging.getLogger(__name__)
 
 
 class PeriodicThread:
     """A thread that calls a function every ``interval_s`` seconds. It may be started again after a stop.
 
-    ``failure``: the sentence that is logged if the function raises an exception. The thread continues then.
+    ``failure``: the sentence that is logged with an exception of the function, as by Attempts. The thread continues.
     ``first_s``: the time until the first call, by default one interval.
     """
 
@@ -28,7 +30,7 @@ class PeriodicThread:
         self._name = name
         self._interval_s = interval_s
         self._call = call
-        self._failure = failure
+        self._attempts = Attempts(log, failure)
         self._first_s = first_s
         self._stopping = threading.Event()
         # Set to end a pause: for a call, or for the end.
@@ -61,9 +63,7 @@ class PeriodicThread:
             if self._stopping.is_set():
                 return
             self._woken.clear()
-            try:
-                self._call()
             # Even a bug in the gateway must not end this thread.
-            except Exception:
-                log.exception("%s", self._failure)
+            with self._attempts.attempt():
+                self._call()
             pause = self._interval_s

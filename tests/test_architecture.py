@@ -17,9 +17,9 @@ from tests.support import ROOT
 PACKAGE = ROOT / "gateway"
 
 LAYERS = [
-    {"__init__", "allocator", "cores", "errors", "logs", "periodic_thread"},
-    {"confinement", "files", "formats", "metrics", "model"},
-    {"contract", "config"},
+    {"__init__", "allocator", "cores", "errors", "logs"},
+    {"attempts", "confinement", "files", "formats", "metrics", "model"},
+    {"contract", "config", "periodic_thread"},
     {"store", "vision"},
     {"cluster", "people", "workers"},
     {"service"},

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.errors import GatewayError
+from gateway.attempts import Attempts
 from gateway.live.announcer import Announcer
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence
@@ -47,7 +47,8 @@ class BoardReader:
         self._cameras: set[str] = set()
         self._enabled: bool | None = None
         self._is_leading = self._has_thread = False
-        failure = "the places of people cannot be announced"
+        failure = "the places of people cannot be announced now"
+        self._attempts = Attempts(log, failure)
         self._thread = PeriodicThread("live board reader", READ_INTERVAL_S, self._read, failure)
 
     def start(self) -> None:
@@ -109,14 +110,12 @@ class BoardReader:
     def _read(self) -> None:
         if not self._is_leading:
             return
-        try:
+        with self._attempts.attempt():
             board = self._board.read()
             with self._lock:
                 # Meanwhile another replica may lead.
                 if self._is_leading:
                     self._announce(board)
-        except GatewayError as error:
-            log.warning("the board of the live cameras cannot be read now: %s", error)
 
 
 def _is_nearly(before: PersonPresence, after: PersonPresence) -> bool:

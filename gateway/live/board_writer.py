@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from gateway.attempts import Attempts
 from gateway.errors import GatewayError
 from gateway.model.sightings import CameraState, PersonPresence, Presence, SightingEvent
 from gateway.periodic_thread import PeriodicThread
@@ -28,7 +29,8 @@ class BoardWriter:
         self._lock = threading.Lock()
         self._notes: dict[str, CameraNote] = {}
         self._changed: set[str] = set()
-        failure = "the board of the live cameras cannot be written"
+        failure = "the board of the live cameras cannot be written now"
+        self._attempts = Attempts(log, failure)
         self._thread = PeriodicThread("live board", WRITE_INTERVAL_S, self.write, failure)
 
     def start(self) -> None:
@@ -44,13 +46,15 @@ class BoardWriter:
         with self._lock:
             changed, self._changed = self._changed, set()
             notes = [self._notes[name] for name in sorted(changed) if name in self._notes]
-        try:
-            if notes:
+        if not notes:
+            return
+        with self._attempts.attempt():
+            try:
                 self._board.write(notes)
-        except GatewayError as error:
-            log.warning("the board of the live cameras cannot be written now: %s", error)
-            with self._lock:
-                self._changed |= changed
+            except GatewayError:
+                with self._lock:
+                    self._changed |= changed
+                raise
 
     def release(self, camera: str) -> None:
         """Write nothing about a camera any more: another replica follows it."""

@@ -40,7 +40,7 @@ class AuditKeeper:
         self.warnings: tuple[str, ...] = ()
         """Sentences about lines that another program changed or removed."""
         # The check of 200,000 lines takes seconds. Nothing else may wait for it.
-        failure = "the audit cannot be taken care of"
+        failure = "the audit cannot be written or checked now"
         self._thread = PeriodicThread("audit", POLL_INTERVAL_S, self.run_due, failure)
 
     def start(self) -> None:

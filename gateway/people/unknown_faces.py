@@ -10,7 +10,8 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from queue import Empty
 
-from gateway.errors import Busy, GatewayError
+from gateway.attempts import Attempts
+from gateway.errors import GatewayError
 from gateway.model import FoundFace, Image, Polygon
 from gateway.people.bounded_queue import BoundedQueue
 from gateway.people.enrolment_advice import EnrolmentAdvisor
@@ -67,7 +68,7 @@ class UnknownFaces:
         self._describe = describe
         self._waiting: BoundedQueue[Observation | None] = BoundedQueue(MAX_WAITING_FACES, MAX_WAITING_BYTES)
         self._stopping = threading.Event()
-        self._saved_later = False
+        self._saving = Attempts(log, "the groups of unknown faces are saved later")
         self._thread = threading.Thread(target=self._run, name="unknowns")
 
     def start(self) -> None:
@@ -140,14 +141,5 @@ class UnknownFaces:
         return group
 
     def _tidy(self) -> None:
-        try:
+        with self._saving.attempt():
             self._groups.tidy()
-        except Busy as error:
-            # The next try is in some seconds. A database that is away for an hour must not fill the log.
-            if not self._saved_later:
-                log.warning("the groups of unknown faces are saved later: %s", error)
-            self._saved_later = True
-        except GatewayError:
-            log.exception("the groups of unknown faces cannot be saved")
-        else:
-            self._saved_later = False

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from gateway.errors import GatewayError
 from gateway.model import CAMERA_NAME, Person
 from gateway.model.cameras import CameraReport, LastFrame
 from gateway.model.sightings import ALL_CAMERAS, CameraState, Presence, Sighting
@@ -101,9 +100,8 @@ class LiveNotes:
         self._read = frozenset(earlier)
         self._sightings = sightings
         self._live = live
-        self._unreadable = False
-        failure = "the notes of commands cannot be applied"
-        self._thread = PeriodicThread("live notes", POLL_INTERVAL_S, self._apply_all, failure)
+        failure = "the notes of commands are read later"
+        self._thread = PeriodicThread("live notes", POLL_INTERVAL_S, self.apply, failure)
 
     def start(self) -> None:
         self._thread.start()
@@ -155,17 +153,6 @@ class LiveNotes:
 
     def _follows(self, camera: str) -> bool:
         return self._owns is None or self._owns(camera)
-
-    def _apply_all(self) -> None:
-        try:
-            self.apply()
-        except GatewayError as error:
-            # The next try is in half a second.
-            if not self._unreadable:
-                log.warning("the notes of commands are read later: %s", error)
-            self._unreadable = True
-        else:
-            self._unreadable = False
 
 
 def find_notes(store: Store) -> frozenset[str]:

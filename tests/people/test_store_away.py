@@ -23,6 +23,15 @@ from gateway.service.live_notes import LiveNotes, StoredCameras
 from tests.people.test_store_choice import settings
 from tests.support import wait_for
 
+FAILURES = (
+    "the notes of commands are read later",
+    "the groups of unknown faces are saved later",
+    "cannot be imported now",
+    "old data cannot be deleted",
+    "the audit cannot be written or checked now",
+)
+"""A sentence of each part that tries again and again."""
+
 STRANGER = Client(IPv4Address("192.0.2.7"), through_proxy=False, unknown_proxy=False, encrypted=True)
 
 
@@ -60,14 +69,15 @@ def test_parts_that_try_again_and_again_log_it_once(
     with closing(people.store), caplog.at_level(logging.INFO):
         notes = LiveNotes(people.store, people.sightings, StoredCameras(people.store, people.sightings))
         postgres_server.stop()
-        people.unknown_faces.start()
-        notes.start()
+        parts = (notes, people.unknown_faces, people.folder, people.retention, people.audit)
+        for part in parts:
+            part.start()
         try:
-            wait_for(lambda: "saved later" in caplog.text and "read later" in caplog.text)
+            wait_for(lambda: all(each in caplog.text for each in FAILURES))
         finally:
             postgres_server.start()
-            people.unknown_faces.stop()
-            notes.stop()
-    later = [record for record in caplog.records if "later" in record.getMessage()]
-    assert len(later) == 2
-    assert all(record.exc_info is None for record in later)
+            for part in parts:
+                part.stop()
+    lines = [record.getMessage() for record in caplog.records]
+    assert {failure: sum(failure in line for line in lines) for failure in FAILURES} == dict.fromkeys(FAILURES, 1)
+    assert not [record for record in caplog.records if record.exc_info]

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import CancelledError
 from pathlib import Path
 
+from gateway.attempts import Attempts
 from gateway.model.health import ImportProgress
 from gateway.people.folder.descriptor_renewal import DescriptorRenewal
 from gateway.people.folder.import_run import ImportRun
@@ -55,6 +56,7 @@ class FolderWatcher:
         self._rescan_s = rescan_s
         self._last_scan: FolderScan | None = None
         self._removal_count = updater.removal_count
+        self._attempts = Attempts(log, f"the known faces in {folder} cannot be imported now")
         self._thread = self._make_thread()
 
     @property
@@ -86,18 +88,17 @@ class FolderWatcher:
     def _watch(self) -> None:
         while not self._run.is_stopping:
             pause = self._rescan_s
-            try:
-                self._renewal.renew()
-                began = time.monotonic()
-                scan = self._scanner.scan()
-                pause = max(pause, SCAN_PAUSE_FACTOR * (time.monotonic() - began))
-                self._import(self._settle(scan))
-            # The gateway is stopping: its workers have cancelled their jobs.
-            except CancelledError:
-                return
-            # A full disk, or a bug in the gateway: the enrolled people are still recognised.
-            except Exception:
-                log.exception("the known faces in %s cannot be imported", self._folder)
+            # After a failure the enrolled people are still recognised.
+            with self._attempts.attempt():
+                try:
+                    self._renewal.renew()
+                    began = time.monotonic()
+                    scan = self._scanner.scan()
+                    pause = max(pause, SCAN_PAUSE_FACTOR * (time.monotonic() - began))
+                    self._import(self._settle(scan))
+                # The gateway is stopping: its workers have cancelled their jobs.
+                except CancelledError:
+                    return
             self._run.wait(pause)
 
     def _import(self, scan: FolderScan) -> None:

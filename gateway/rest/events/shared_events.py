@@ -68,9 +68,8 @@ class SharedEvents:
         # The event whose people are not known here yet, and the end of the wait for them.
         self._unknown: tuple[int, float] = (0, 0.0)
         self._trimmed_at = float("-inf")
-        self._is_failing = False
-        failure = "the events of other replicas cannot be read"
-        self._thread = PeriodicThread("shared events", LOOK_INTERVAL_S, self._try_look, failure)
+        failure = "the event stream has no news of the cameras of other replicas now"
+        self._thread = PeriodicThread("shared events", LOOK_INTERVAL_S, self.look, failure)
 
     def start(self) -> None:
         self._thread.start()
@@ -150,13 +149,3 @@ class SharedEvents:
         if before is None or before.presence != note.presence:
             people = [each.person.slug for each in note.presence.people]
             self._hub.set_state("present", partial(write_present_event, note.presence), camera, people)
-
-    def _try_look(self) -> None:
-        try:
-            self.look()
-        except GatewayError as error:
-            if not self._is_failing:
-                log.warning("the event stream has no news of the cameras of other replicas now: %s", error)
-            self._is_failing = True
-        else:
-            self._is_failing = False
