@@ -20,9 +20,9 @@ class System:
         self.calls = folder / "calls"
         for name in ("run/systemd/system", "etc/facegate", "etc/systemd/system", "opt/facegate"):
             (folder / name).mkdir(parents=True)
-        self.programs = link_tools(folder / "programs", ("sh", "cat", "rm", "install"))
+        self.programs = link_tools(folder / "programs", ("sh", "cat", "cut", "rm", "install"))
         write_program(self.programs / "id", "exit 0")
-        self.answer("echo active")
+        self.answer('[ "$1" != is-active ] || echo active')
 
     def answer(self, lines: str) -> None:
         """Let systemctl do this."""
@@ -63,7 +63,7 @@ def test_installation_is_switched_on_also_after_a_removal(system: System, earlie
 @pytest.mark.parametrize("state", ["active", "activating"])
 @pytest.mark.parametrize("end", [("configure", "0.1.0"), ("abort-upgrade", "0.2.0")])
 def test_service_is_stopped_while_its_files_are_replaced(system: System, state: str, end: tuple[str, str]) -> None:
-    system.answer(f"echo {state}")
+    system.answer(f'[ "$1" != is-active ] || echo {state}')
     assert system.do("prerm", "upgrade", "0.2.0")[-1] == "stop facegate"
     system.do("preinst", "upgrade", "0.1.0")
     assert system.do("postinst", *end) == ["daemon-reload", "--no-block start facegate"]
@@ -73,6 +73,21 @@ def test_service_that_did_not_run_is_not_started_by_an_update(system: System) ->
     system.answer('[ "$1" != is-active ] || { echo inactive; exit 3; }')
     system.do("prerm", "upgrade", "0.2.0")
     assert system.do("postinst", "configure", "0.1.0") == []
+
+
+@pytest.mark.parametrize(("alone", "calls"), [("active", "facegate {}"), ("inactive", "{}")])
+def test_replicas_of_a_cluster_are_stopped_while_their_files_are_replaced(
+    system: System, alone: str, calls: str
+) -> None:
+    """Regression: they went on with the version of before, and started new workers from the files of the new one."""
+    units = [f"facegate@{number}.service" for number in (1, 3)]
+    lines = "\n".join(f"{unit} loaded active running Facegate" for unit in units)
+    system.answer(f'case $1 in is-active) echo {alone} ;; list-units) echo "{lines}" ;; esac')
+    names = calls.format(" ".join(units))
+    assert system.do("prerm", "upgrade", "0.2.0")[-1] == f"stop {names}"
+    system.do("preinst", "upgrade", "0.1.0")
+    assert system.do("postinst", "configure", "0.1.0") == ["daemon-reload", f"--no-block start {names}"]
+    assert system.do("prerm", "remove")[-1] == f"disable --now facegate {' '.join(units)}"
 
 
 def test_masked_unit_neither_fails_the_installation_nor_the_removal(system: System) -> None:
