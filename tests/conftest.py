@@ -171,6 +171,8 @@ def settings(data: Path, broker: Broker, **changes: object) -> Settings:
         # answer_s.
         "mqtt": {"host": "127.0.0.1", "port": broker.port, "trust_broker": True, "answer_s": 30},
         "rest": {"port": free_port()},
+        # A picture takes longer, too. Some tests pause the worker processes meanwhile.
+        "workers": {"picture_s": 60},
         "people": {"folder": KNOWN_FACES, "rescan_s": 0.2},
     }
     for name, change in changes.items():

@@ -20,9 +20,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import paho.mqtt.client as paho
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
@@ -69,6 +71,11 @@ def wait_for(condition: Any, seconds: float = WAIT_S) -> None:
     while not condition():
         assert time.monotonic() < end, f"{condition} did not come true in {seconds} s"
         time.sleep(0.02)
+
+
+def set_clock(patch: pytest.MonkeyPatch, module: ModuleType, **functions: Callable[..., Any]) -> None:
+    """Replace functions of ``time`` in one module. The threads of a gateway of other tests keep the real clock."""
+    patch.setattr(module, "time", SimpleNamespace(**{**vars(time), **functions}))
 
 
 def holds_in_any_try(holds: Callable[[], bool], tries: int = 5) -> bool:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +21,7 @@ from gateway.people.gallery import Gallery
 from gateway.people.similarity import Similarity, typical_faces
 from gateway.store.records import Changes, ExportedPerson
 from gateway.store.relational.archive import RelationalPeopleArchive
+from tests.support import set_clock
 
 PEOPLE = 1_300
 
@@ -113,7 +113,7 @@ def test_lap_ms_is_per_search() -> None:
     measure_searches: list[float] = []
     ticks = iter([1.0, 3.0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time, "perf_counter", lambda: next(ticks))
+        set_clock(patch, benchmark, perf_counter=lambda: next(ticks))
         assert lap_ms(lambda probe: measure_searches.append(float(probe[0])), list(np.eye(4, dtype=np.float32))) == 500
     assert measure_searches == [1, 0, 0, 0]
 

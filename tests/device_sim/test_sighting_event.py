@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 
+from device_sim import sighting_event
 from device_sim.model import Contradiction, Message, Presence, SightingEvent
 from device_sim.sighting_event import read
+from tests.support import set_clock
+
+NOW, TICKS = 1_790_000_000.0, 1000.0
+"""The moment of a test on the wall clock, and on the clock of ``time.monotonic``."""
 
 
 def message(**fields: Any) -> Message:
-    document = {"schema": 1, "event_type": "recognised", "camera": "sim-1", "sighting": "s-1", "since": time.time() - 2}
-    return Message("sim-1", "event", json.dumps(document | fields).encode(), None, time.monotonic() - 1)
+    document = {"schema": 1, "event_type": "recognised", "camera": "sim-1", "sighting": "s-1", "since": NOW - 2}
+    return Message("sim-1", "event", json.dumps(document | fields).encode(), None, TICKS - 1)
 
 
 def event(**fields: Any) -> SightingEvent:
@@ -23,9 +27,7 @@ def event(**fields: Any) -> SightingEvent:
 
 def test_event_says_who_and_how_long_after_the_first_picture_it_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
     # Both clocks stand still, so that the time of the test itself is not a part of the figure.
-    now, ticks = time.time(), time.monotonic()
-    monkeypatch.setattr(time, "time", lambda: now)
-    monkeypatch.setattr(time, "monotonic", lambda: ticks)
+    set_clock(monkeypatch, sighting_event, time=lambda: NOW, monotonic=lambda: TICKS)
     found = event(name="Ada Lovelace")
     assert (found.camera, found.event_type, found.who, found.duration) == ("sim-1", "recognised", "Ada Lovelace", None)
     assert found.ms == pytest.approx(1000, abs=1)

@@ -18,10 +18,10 @@ ANSWER_S = 15.0
 
 
 def small_settings(data: Path, broker: Broker, **changes: object) -> Settings:
-    """Return the settings of a small gateway with no enrolled people. It allows a picture longer than a request."""
+    """Return the settings of a small gateway with no enrolled people."""
     nobody = data.parent / "nobody"
     nobody.mkdir(parents=True, exist_ok=True)
-    return settings(data, broker, workers={"processes": 1, "picture_s": 120}, people={"folder": nobody}, **changes)
+    return settings(data, broker, workers={"processes": 1}, people={"folder": nobody}, **changes)
 
 
 def wait_until_ready(gateway: Gateway) -> Gateway:

@@ -10,8 +10,10 @@ from gateway.errors import TooManyAttempts
 from gateway.model import Operation, Origin
 from gateway.model.caller import Caller, camera_caller
 from gateway.service.verification_limit import MAX_REMEMBERED_PEOPLE, VerificationLimit
+from gateway.store import limits
 from tests.examples import seen
 from tests.service.test_recognition import ALICES, NOBODYS, RecognitionHarness
+from tests.support import set_clock
 
 PHONE = Origin(caller=Caller("rest", "phone", "client"))
 
@@ -65,7 +67,7 @@ def test_limit_is_over_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TooManyAttempts) as error:
         limit.check("alice", "rest")
     now = time.monotonic()
-    monkeypatch.setattr("time.monotonic", lambda: now + error.value.retry_after)
+    set_clock(monkeypatch, limits, monotonic=lambda: now + error.value.retry_after)
     limit.check("alice", "rest")
 
 

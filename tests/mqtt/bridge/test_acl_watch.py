@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import cast
 
 import pytest
 
+from gateway.mqtt.bridge import acl_watch
 from gateway.mqtt.bridge.acl_watch import REPEAT_INTERVAL_S, RETRY_INTERVAL_S, AclWatch
 from gateway.mqtt.transport.acl_probe import AclProbe, AclState
+from tests.support import set_clock
 
 
 class Probe:
@@ -29,8 +30,8 @@ class WatchHarness:
     def __init__(self, clock: pytest.MonkeyPatch, *answers: AclState | OSError) -> None:
         self.recorded: list[AclState] = []
         self.watch = AclWatch(cast(AclProbe, Probe(*answers)), self.recorded.append)
-        self._now = time.monotonic()
-        clock.setattr(time, "monotonic", lambda: self._now)
+        self._now = 100.0
+        set_clock(clock, acl_watch, monotonic=lambda: self._now)
 
     def tick_after(self, seconds: float) -> list[AclState]:
         """Let time pass, and return all that was recorded."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from gateway.mqtt.bridge import rate_limit
 from gateway.mqtt.bridge.rate_limit import RateLimit, RateLimitByName
+from tests.support import set_clock
 
 
 def test_limit_by_name_bounds_each_name_and_the_number_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    set_clock(monkeypatch, rate_limit, monotonic=lambda: now)
     limit = RateLimitByName(2, 3)
     assert [limit.allows(name) for name in "aaabcd"] == [True, True, False, True, True, False]
     now += 1.0

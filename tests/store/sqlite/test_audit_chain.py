@@ -16,11 +16,13 @@ from gateway.model.audit import AuditEvent
 from gateway.model.caller import GATEWAY_CALLER, REST_CALLER, Caller, camera_caller
 from gateway.store.audit_records import AuditHead, parse_head
 from gateway.store.limits import AuditLimits
+from gateway.store.relational import audit_lines, audit_rows
 from gateway.store.relational.audit_chain import KEY_BYTES
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.audit_key import KEY_FILE
 from gateway.store.sqlite.store import SqliteStore
 from tests.store.examples import enrol, picture
+from tests.support import set_clock
 
 NAMES = ("Alice", "Bob", "Carol", "Dora", "Eve")
 
@@ -224,7 +226,8 @@ def test_lines_are_deleted_by_their_age(store: SqliteStore, monkeypatch: pytest.
     old = store.audit.read_head()
     assert old is not None
     now = time.time()
-    monkeypatch.setattr("time.time", lambda: now + 86_400 * 10)
+    for module in (audit_lines, audit_rows):
+        set_clock(monkeypatch, module, time=lambda: now + 86_400 * 10)
     enrol(store, "Frank", picture("d9"))
     store.audit.flush()
     store.audit.delete_old_lines(AuditLimits(keep_days=30))
@@ -239,7 +242,8 @@ def test_lines_are_deleted_by_their_age(store: SqliteStore, monkeypatch: pytest.
 
 def test_all_lines_can_be_old(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
-    monkeypatch.setattr("time.time", lambda: now + 86_400 * 10)
+    for module in (audit_lines, audit_rows):
+        set_clock(monkeypatch, module, time=lambda: now + 86_400 * 10)
     store.audit.delete_old_lines(AuditLimits(keep_days=5))
     assert actions(store) == ["audit_shortened"]
     assert (store.audit.check().lines, store.audit.check().problems) == (1, ())

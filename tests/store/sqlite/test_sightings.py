@@ -14,6 +14,7 @@ from gateway.model.people import Likeness
 from gateway.store.cipher import Cipher
 from gateway.store.limits import SightingLimits
 from gateway.store.records import SightingRecord
+from gateway.store.relational import sighting_expiry
 from gateway.store.sqlite import schema
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import descriptor
@@ -21,6 +22,7 @@ from tests.people.environment import KEY, files_with
 from tests.store.examples import enrol, picture
 from tests.store.sqlite.old_stores import opened, version_of, write_version_7
 from tests.store.test_sightings import ADA, START, face, listed, save, sighting, sightings
+from tests.support import set_clock
 
 
 @pytest.fixture(params=[None, KEY], ids=["plain", "encrypted"])
@@ -198,7 +200,7 @@ def test_damaged_sighting_expires(store: SqliteStore, statement: str, monkeypatc
     history.list_sightings()
     history.tidy()
     later = time.time() + 8 * 86_400
-    monkeypatch.setattr(time, "time", lambda: later)
+    set_clock(monkeypatch, sighting_expiry, time=lambda: later)
     history.tidy()
     assert store.database.rows("SELECT count(*) FROM sightings") == [(0,)]
     assert history.warnings == ()
