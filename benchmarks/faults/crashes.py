@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -53,7 +54,8 @@ def run_crashes(
         with Kills(installation, rng, broker_kills=broker_kills):
             fleet.run(_until(begun + seconds, history, report, long=long, broker_kills=broker_kills))
         took = time.monotonic() - begun
-        installation.wait_ready(DRAIN_S)
+        # A device repeats its request until its own deadline, whether or not somebody can answer.
+        fleet.repeat_during(partial(installation.wait_ready, DRAIN_S))
         fleet.drain(DRAIN_S)
         store_reader.read_all()
     result = figures(history, check(history, repeats=repeats), deadline=DEADLINE_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -94,6 +95,14 @@ class Fleet:
                 if self._idle(device):
                     self._ask(device)
             self._step()
+
+    def repeat_during(self, wait: Callable[[], object]) -> None:
+        """Call ``wait`` in a thread of its own. Until it returns, devices repeat requests, and send no new ones."""
+        with ThreadPoolExecutor(1) as waiter:
+            waiting = waiter.submit(wait)
+            while not waiting.done():
+                self._step()
+        waiting.result()
 
     def drain(self, seconds: float) -> None:
         """Wait for outstanding answers, at most so many seconds, without new requests."""

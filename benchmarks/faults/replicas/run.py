@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
@@ -82,7 +83,8 @@ def run_replicas(
                 with SiteFaults(site, listener, history, record, random.Random(seed + 5)):
                     fleet.run(over)
                 took = time.monotonic() - faults_begun
-                site.wait_ready(DRAIN_S)
+                # A device repeats its request until its own deadline, whether or not somebody can answer.
+                fleet.repeat_during(partial(site.wait_ready, DRAIN_S))
                 fleet.drain(DRAIN_S)
             store_reader.read_all()
             _wait_for_moves(record)

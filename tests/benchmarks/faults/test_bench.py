@@ -21,7 +21,7 @@ from benchmarks.faults.load import Load
 from benchmarks.faults.network_faults import Outage, verdict
 from benchmarks.faults.processes import Process, end, started
 from benchmarks.faults.store_reader import StoreReader
-from tests.support import MOSQUITTO, prepare_data_folder, wait_for
+from tests.support import MOSQUITTO, broker_running, prepare_data_folder, wait_for
 
 SLEEPER = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'], start_new_session=True)"]
 
@@ -51,6 +51,18 @@ def test_bench_finds_no_violation_after_kills(tmp_path: Path) -> None:
     assert any(slug.startswith("bench_") for slug in history.people)
     assert installation.gateway.pid is None
     wait_for(lambda: not installation.gateway.left_over())
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_devices_repeat_their_requests_while_the_bench_waits(tmp_path: Path) -> None:
+    """Regression: on a slow machine replicas start for a minute, and a device that had paused so long gave up."""
+    rng, history = random.Random(1), History()
+    with broker_running(tmp_path) as broker:
+        fleet = Fleet(broker.port, Load(rng), history, rng, cameras=2, repeats=True)
+        # Nobody answers.
+        with fleet:
+            fleet.run(lambda: len(history.requests) == 3)
+            fleet.repeat_during(lambda: wait_for(lambda: all(len(each.sent) > 1 for each in history.requests.values())))
 
 
 @pytest.mark.parametrize("family", [True, False])
