@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -14,6 +16,7 @@ from gateway.store.protocols import Store
 from gateway.store.records import EffectReply
 from tests.store.conftest import OpenStore
 from tests.store.examples import enrol, people
+from tests.support import WAIT_S
 
 
 def effect(key: str = "rest/1", digest: bytes = b"enrol Alice", seconds: float = 60.0) -> Effect:
@@ -35,6 +38,26 @@ def test_repeated_effect_gets_the_stored_reply_after_reopening(open_store: OpenS
         assert not store.effects.is_in_change()
     with open_store() as store:
         assert store.effects.apply_once(effect(), never) == {"person": "alice"}
+
+
+def test_repeated_effect_does_not_wait_for_another_change(open_store: OpenStore) -> None:
+    with open_store() as store, open_store() as other, ThreadPoolExecutor(1) as thread:
+        store.effects.apply_once(effect(), lambda: enrol_alice(store))
+        begun, may_end = threading.Event(), threading.Event()
+
+        def change() -> EffectReply:
+            begun.set()
+            assert may_end.wait(WAIT_S)
+            return {}
+
+        changed = thread.submit(other.effects.apply_once, effect("rest/2", b"wait"), change)
+        try:
+            assert begun.wait(WAIT_S)
+            assert store.effects.apply_once(effect(), never) == {"person": "alice"}
+            assert not changed.done()
+        finally:
+            may_end.set()
+        assert changed.result(WAIT_S) == {}
 
 
 def test_key_of_another_effect_is_refused(store: Store) -> None:

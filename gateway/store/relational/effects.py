@@ -16,6 +16,7 @@ from gateway.store.relational.database import Database
 
 log = logging.getLogger(__name__)
 
+_FIND = "SELECT digest, reply, at FROM effects WHERE key = ?"
 _ADD = "INSERT INTO effects (key, digest, person, reply, at) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -28,19 +29,22 @@ class RelationalEffects:
 
     def apply_once(self, effect: Effect, change: Callable[[], EffectReply]) -> EffectReply | None:
         digest = self._digest(effect)
-        with self._database.transaction() as db:
-            done = db.execute("SELECT digest, reply, at FROM effects WHERE key = ?", (effect.key,)).fetchone()
-            if done is not None and done[0] != digest:
-                raise _other_request_error(effect, done[2])
-            if done is not None:
-                return _read_reply(effect, done[1])
-            reply = _apply_in_time(effect, change)
-            person, text = reply.get("person"), _write_reply(reply)
-            exists = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
-            # No name of a removed person may stay here.
-            stored = (person, text) if exists or not person else (None, None)
-            db.execute(_ADD, (effect.key, digest, *stored, time.time()))
-        return reply
+        # A repetition waits for no other change: devices repeat most while changes are slow.
+        done = self._database.row(_FIND, (effect.key,))
+        if done is None:
+            with self._database.transaction() as db:
+                done = db.execute(_FIND, (effect.key,)).fetchone()
+                if done is None:
+                    reply = _apply_in_time(effect, change)
+                    person, text = reply.get("person"), _write_reply(reply)
+                    exists = person and db.execute("SELECT 1 FROM people WHERE slug = ?", (person,)).fetchone()
+                    # No name of a removed person may stay here.
+                    stored = (person, text) if exists or not person else (None, None)
+                    db.execute(_ADD, (effect.key, digest, *stored, time.time()))
+                    return reply
+        if done[0] != digest:
+            raise _other_request_error(effect, done[2])
+        return _read_reply(effect, done[1])
 
     def was_applied(self, effect: Effect) -> bool:
         done = self._database.row("SELECT digest FROM effects WHERE key = ?", (effect.key,))
