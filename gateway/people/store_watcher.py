@@ -32,7 +32,7 @@ class StoreWatcher:
         self._updater = updater
         self.writable = True
         """True if the store was writable at the last check."""
-        self._checked_at = -math.inf
+        self._checked_at = self._finished_at = -math.inf
         self._stop_listening: Callable[[], None] = _do_nothing
         self._problem = ""
         failure = "the people store cannot be followed"
@@ -49,7 +49,7 @@ class StoreWatcher:
     def _follow(self) -> None:
         try:
             self._updater.refresh()
-            self._updater.finish_changes()
+            self._finish_changes()
         # A database on another machine may be away for hours.
         except Busy as error:
             self._report(str(error))
@@ -60,6 +60,13 @@ class StoreWatcher:
         now = time.monotonic()
         if now > self._checked_at + WRITABLE_CHECK_INTERVAL_S:
             self._checked_at, self.writable = now, self._store.status.is_writable()
+
+    def _finish_changes(self) -> None:
+        """Finish what a process has left, not at each announcement: the one that made the change finishes it itself."""
+        now = time.monotonic()
+        if now >= self._finished_at + STORE_POLL_INTERVAL_S:
+            self._finished_at = now
+            self._updater.finish_changes()
 
     def _report(self, problem: str) -> None:
         """Log a problem once, and its end."""

@@ -517,6 +517,28 @@ def test_changes_of_another_process_are_effective_within_a_second(tmp_path: Path
         wait_for(lambda: len(other.gallery) == 0)
 
 
+def test_announcements_do_not_finish_the_changes_of_other_processes(
+    env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: after each change all replicas of a cluster waited for each other to move its line to the audit."""
+    updater = env.people.updater
+    refresh, finish = updater.refresh, updater.finish_changes
+    refreshed: list[None] = []
+    finished: list[None] = []
+    monkeypatch.setattr(updater, "refresh", lambda: refreshed.append(refresh()))
+    monkeypatch.setattr(updater, "finish_changes", lambda: finished.append(finish()))
+    watcher = StoreWatcher(env.store, updater)
+    monkeypatch.setattr(module, "STORE_POLL_INTERVAL_S", 600.0)
+    with started(watcher):
+
+        def is_refreshed_often() -> bool:
+            watcher._thread.wake()
+            return len(refreshed) > 5
+
+        wait_for(is_refreshed_often)
+    assert len(finished) == 1
+
+
 @pytest.mark.parametrize("error", [GatewayError("the people store: disk I/O error"), ValueError("damaged")])
 def test_store_is_followed_again_after_an_error(
     env: PeopleEnvironment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception

@@ -7,6 +7,7 @@ Transactions of all replicas run one after the other, so that the chain of codes
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Collection, Mapping, Sequence
 
 from gateway.errors import GatewayError
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 MAX_LINES_PER_MOVE = 1_000
 """The number of lines that one transaction moves."""
 
+LONGEST_FLUSH_S = 1.0
+"""The longest time for which a thread leaves the lines to another one: the database may be away."""
+
 _OLDEST = f"SELECT {COLUMNS} FROM outbox ORDER BY place LIMIT ?"  # noqa: S608 (a constant)
 
 
@@ -36,6 +40,7 @@ class PostgresAudit(RelationalAudit):
         self._table = AuditTable(key)
         self._problem = ""
         self._outbox_is_full = False
+        self._flushing = threading.Lock()
 
     def record_events(self, events: Mapping[AuditEvent, int]) -> bool:
         self.flush()
@@ -45,6 +50,15 @@ class PostgresAudit(RelationalAudit):
         # The lines of a transaction that has not ended may still be undone.
         if self._database.in_transaction:
             return
+        # One thread moves the lines of all: otherwise each of them would wait for its turn to change the database.
+        is_first = self._flushing.acquire(timeout=LONGEST_FLUSH_S)
+        try:
+            self._move_all()
+        finally:
+            if is_first:
+                self._flushing.release()
+
+    def _move_all(self) -> None:
         while self._database.row("SELECT 1 FROM outbox LIMIT 1") is not None:
             if not self._move():
                 with self._database.reading() as db:
@@ -91,8 +105,9 @@ class PostgresAudit(RelationalAudit):
         try:
             with self._database.transaction() as db:
                 waiting = db.execute(_OLDEST, (MAX_LINES_PER_MOVE,)).fetchall()
-                head = self._table.append(db, [*waiting, *rows], read_known_head(self._database))
-                finish_move(db, waiting, head)
+                # Another replica may have moved all lines meanwhile.
+                if lines := [*waiting, *rows]:
+                    finish_move(db, waiting, self._table.append(db, lines, read_known_head(self._database)))
         # A problem with the audit must not look like a failure of the change, which is done.
         except (OSError, GatewayError) as error:
             self._report(error)
