@@ -11,6 +11,7 @@ from queue import SimpleQueue
 
 from gateway import __version__
 from gateway.app.health import HealthReport
+from gateway.app.operation_threads import OperationThreads
 from gateway.app.parts import JoinedParts
 from gateway.app.replica import ReplicaParts
 from gateway.app.single import SingleGateway
@@ -48,7 +49,6 @@ from gateway.service.recognition import RecognitionService
 from gateway.service.request_check import policy_of
 from gateway.service.request_metrics import RequestMetrics
 from gateway.service.service import Service
-from gateway.service.turns import Turns
 from gateway.systemd import SystemdNotifier
 from gateway.workers.wiring import create_pool, prepare_engine
 
@@ -65,9 +65,6 @@ class Gateway:
         self.metrics = Metrics(settings.configured_cameras)
         self._fatal_errors: SimpleQueue[GatewayError] = SimpleQueue()
         self.pool = create_pool(settings, engine, self.metrics, workers=settings.workers.count)
-        # One thread makes all changes, one after the other. Reading has its own, so that it does not wait for them.
-        self.changes, self.reads = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
-        changes, reads = Turns(self.changes), Turns(self.reads)
         # Sightings are written by a thread of their own, so that a long change does not fill the queue of the others.
         self.journal = ThreadPoolExecutor(1, "journal")
         vision = WorkerVision(
@@ -81,6 +78,8 @@ class Gateway:
         self.place = place = replica or SingleGateway()
         self.people = open_people(settings, vision, confirm=place.confirm)
         place.use_people(self.people)
+        self.threads = OperationThreads(self.people.registry.confirm_later, has_replicas=replica is not None)
+        changes, reads = self.threads.changes, self.threads.reads
         rules = self.people.rules
         check_recogniser_switch(self.people.store.faces, rules.pictures.recipe, rules.folder.path)
         # Before the switches and the sightings are read, which have the changes of these notes.
@@ -218,8 +217,7 @@ class Gateway:
             self.pool.stop,
             *(part.stop for part in reversed(self._live_parts)),
             self.journal.shutdown,
-            partial(self.changes.shutdown, cancel_futures=True),
-            partial(self.reads.shutdown, cancel_futures=True),
+            self.threads.stop,
             self.events.stop,
             self.rest.stop,
             self.mqtt.stop,

@@ -21,6 +21,28 @@ def confirm_nothing(_removed: bool) -> None:
     """Return immediately: a single gateway has no replicas that have to follow."""
 
 
+class LaterConfirmation:
+    """The wait for all replicas that the changes of a thread need, after the thread has made them."""
+
+    def __init__(self, finish: Callable[[], object], confirm: Confirm) -> None:
+        self._finish = finish
+        self._confirm = confirm
+        self._removed = False
+        self.is_needed = False
+        """False if nothing was changed."""
+
+    def note(self, removed: bool) -> None:
+        """Note a change that was made. ``removed``: it may have removed somebody."""
+        self.is_needed = True
+        self._removed |= removed
+
+    def wait(self) -> None:
+        """Finish the changes, and wait until all replicas follow the people as they are now. Raise Busy."""
+        if self.is_needed:
+            self._finish()
+            self._confirm(self._removed)
+
+
 class FollowedChanges:
     """The changes of people by this process. Safe to use from any thread.
 
@@ -32,6 +54,8 @@ class FollowedChanges:
         self._confirm = confirm
         # The threads that make a change, and whether it removes somebody. One change may consist of several others.
         self._changing: dict[int, bool] = {}
+        # The threads whose changes do not wait for the replicas.
+        self._later: dict[int, LaterConfirmation] = {}
 
     def refresh(self) -> None:
         """Let the searches of this process follow all changes of the store, by whatever process, and finish them."""
@@ -65,10 +89,24 @@ class FollowedChanges:
             raise
         self._settle(removed)
 
+    @contextmanager
+    def confirm_later(self) -> Iterator[LaterConfirmation]:
+        """Let the changes of this thread within this context not wait for the replicas. The caller waits after it."""
+        thread = threading.get_ident()
+        self._later[thread] = later = LaterConfirmation(self._updater.finish_changes, self._confirm)
+        try:
+            yield later
+        finally:
+            del self._later[thread]
+
     def note_removal(self) -> None:
         """Note within a change that it may have removed somebody."""
         self._changing[threading.get_ident()] = True
 
     def _settle(self, removed: bool) -> None:
-        self.refresh()
-        self._confirm(removed)
+        if (later := self._later.get(threading.get_ident())) is not None:
+            self._updater.refresh()
+            later.note(removed)
+        else:
+            self.refresh()
+            self._confirm(removed)

@@ -56,8 +56,8 @@ def settle_by(future: Future[T], function: Callable[[], T]) -> None:
     """Set the result of a future by a function, or its exception."""
     try:
         future.set_result(function())
-    # The thread that waits for the future must learn of any exception.
-    except Exception as error:
+    # The caller, who waits for the future, must also learn of a bug in the gateway.
+    except BaseException as error:
         future.set_exception(error)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from gateway.errors import Busy, shutting_down_error
 from gateway.model import Party
+from gateway.service.futures import settle_by
 
 # Over REST each holds a thread (rest.threads), and each change may hold ten pictures.
 MAX_WAITING = 12
@@ -21,21 +22,19 @@ RETRY_AFTER_S = 5
 
 T = TypeVar("T")
 
+Settle = Callable[[Future[Any], Callable[[], Any]], None]
+"""A function that runs an operation, and sets its result or its exception now or later."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Operation(Generic[T]):
     run: Callable[[], T]
     future: Future[T] = field(default_factory=Future)
 
-    def execute(self) -> None:
+    def execute(self, settle: Settle) -> None:
         """Run the operation and report its result, unless it was cancelled."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        try:
-            self.future.set_result(self.run())
-        # Also a bug in the gateway must reach the caller, who waits.
-        except BaseException as error:
-            self.future.set_exception(error)
+        if self.future.set_running_or_notify_cancel():
+            settle(self.future, self.run)
 
     def refuse(self, error: Busy) -> None:
         """Report that the operation does not run, unless it was cancelled."""
@@ -53,8 +52,10 @@ class Turns:
     # caller with few does not wait for all those of a caller with many either: each caller has one turn before any of
     # them has the next one.
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, settle: Settle = settle_by) -> None:
+        """``settle``: runs an operation in a thread of the executor. The next one runs when it has returned."""
         self._executor = executor
+        self._settle = settle
         self._lock = threading.Lock()
         # By caller, of whom each has at least one. The first caller has the next turn. A turn takes what waits when it
         # begins. The executor has at least as many turns as operations wait here: the turn of an operation that lost
@@ -99,7 +100,7 @@ class Turns:
 
     def _run_next(self) -> None:
         if operation := self._take_next():
-            operation.execute()
+            operation.execute(self._settle)
 
     def _refuse_next(self) -> None:
         if operation := self._take_next():

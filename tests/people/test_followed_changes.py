@@ -187,3 +187,38 @@ def test_change_that_is_refused_waits_for_nobody(people: PeopleServices, replica
     with pytest.raises(BadRequest):
         people.registry.rename("alice", "", REST_CALLER)
     assert replicas.waits == []
+
+
+def test_change_that_is_confirmed_later_is_effective_here_before(people: PeopleServices, replicas: Replicas) -> None:
+    with people.registry.confirm_later() as later:
+        enrol(people, "Alice")
+        people.registry.remove("alice", REST_CALLER)
+        enrol(people, "Bob")
+        assert [*people.gallery.people()] == ["bob"]
+    assert replicas.waits == []
+    assert later.is_needed
+    later.wait()
+    assert replicas.waits == [people.store.faces.revision()]
+    assert replicas.removed == [True]
+    # The next change waits by itself again.
+    enrol(people, "Alice")
+    assert replicas.removed == [True, False]
+
+
+def test_change_that_another_replica_made_is_confirmed_later_too(people: PeopleServices, replicas: Replicas) -> None:
+    with people.registry.confirm_later() as later, pytest.raises(UnknownPerson):
+        people.registry.remove("carol", REST_CALLER)
+    replicas.error = Busy("not all replicas follow yet", 1)
+    with pytest.raises(Busy):
+        later.wait()
+    assert replicas.removed == [True]
+
+
+def test_refused_change_needs_no_confirmation(people: PeopleServices, replicas: Replicas) -> None:
+    enrol(people, "Alice")
+    replicas.waits.clear()
+    with people.registry.confirm_later() as later, pytest.raises(BadRequest):
+        people.registry.rename("alice", "", REST_CALLER)
+    assert not later.is_needed
+    later.wait()
+    assert replicas.waits == []

@@ -1,0 +1,66 @@
+"""Changes that are made one after the other, and wait for all replicas at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Protocol, TypeVar
+
+from gateway.service.futures import settle_by
+
+MOST_WAITING = 16
+"""The most changes that wait for the replicas at the same time. Beyond them no further change is made."""
+
+T = TypeVar("T")
+
+
+class Confirmation(Protocol):
+    """The wait of a change for all replicas (people/followed_changes.py)."""
+
+    @property
+    def is_needed(self) -> bool:
+        """False if nothing was changed."""
+
+    def wait(self) -> None:
+        """Wait, if it is needed. Raise Busy if it takes too long."""
+
+
+class ConfirmedChanges:
+    """The settlement of changes. ``confirm_later``: the context of a change that does not wait for the replicas."""
+
+    # A removal waits for a replica that died until its cameras have moved. No other change has to wait for that.
+
+    def __init__(self, confirm_later: Callable[[], AbstractContextManager[Confirmation]]) -> None:
+        self._confirm_later = confirm_later
+        self._free = threading.Semaphore(MOST_WAITING)
+        self._executor = ThreadPoolExecutor(MOST_WAITING, "confirmations")
+
+    def settle(self, future: Future[T], change: Callable[[], T]) -> None:
+        """Make a change in this thread. Set its result, or its exception, when all replicas follow the change."""
+        made: Future[T] = Future()
+        with self._confirm_later() as confirmation:
+            settle_by(made, change)
+
+        def confirm() -> T:
+            confirmation.wait()
+            return made.result()
+
+        finish = partial(settle_by, future, confirm)
+        if not (confirmation.is_needed and self._free.acquire(blocking=False)):
+            finish()
+            return
+        try:
+            waiting = self._executor.submit(finish)
+        # The gateway stops.
+        except RuntimeError:
+            self._free.release()
+            finish()
+        else:
+            waiting.add_done_callback(lambda _: self._free.release())
+
+    def stop(self) -> None:
+        """Wait for the changes that were made."""
+        self._executor.shutdown()

@@ -1,0 +1,122 @@
+"""Changes are made one after the other, and wait for all replicas at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from gateway.errors import Busy, UnknownPerson
+from gateway.model import Party
+from gateway.service.confirmed_changes import MOST_WAITING, ConfirmedChanges
+from gateway.service.turns import Turns
+from tests.support import WAIT_S, wait_for
+
+
+@dataclass
+class Confirmation:
+    """A wait for replicas that follow when ``followed`` is set. ``error``: of the wait."""
+
+    followed: threading.Event
+    is_needed: bool = True
+    error: Exception | None = None
+
+    def wait(self) -> None:
+        if self.is_needed:
+            assert self.followed.wait(WAIT_S)
+            if self.error is not None:
+                raise self.error
+
+
+class Changes:
+    """Changes of one gateway. ``made``: their names in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.followed = threading.Event()
+        self.is_needed = True
+        self.error: Exception | None = None
+        self.confirmed = ConfirmedChanges(self._confirm_later)
+        self.executor = ThreadPoolExecutor(1)
+        self._turns = Turns(self.executor, self.confirmed.settle)
+
+    def ask(self, name: str, error: Exception | None = None) -> Future[str]:
+        def change() -> str:
+            self.made.append(name)
+            if error is not None:
+                raise error
+            return name
+
+        return self._turns.submit(Party(name, 0), change)
+
+    @contextmanager
+    def _confirm_later(self) -> Iterator[Confirmation]:
+        yield Confirmation(self.followed, self.is_needed, self.error)
+
+
+@pytest.fixture
+def changes() -> Iterator[Changes]:
+    changes = Changes()
+    yield changes
+    changes.followed.set()
+    changes.executor.shutdown()
+    changes.confirmed.stop()
+
+
+def test_change_does_not_wait_until_replicas_follow_the_one_before(changes: Changes) -> None:
+    """Regression: while a replica was away, its removal held up all enrolments of another replica for seconds."""
+    asked = [changes.ask(name) for name in ("removal", "enrolment", "rename")]
+    wait_for(lambda: len(changes.made) == 3)
+    assert not any(each.done() for each in asked)
+    changes.followed.set()
+    assert [each.result(WAIT_S) for each in asked] == changes.made == ["removal", "enrolment", "rename"]
+
+
+def test_change_that_changed_nothing_waits_for_nobody(changes: Changes) -> None:
+    changes.is_needed = False
+    assert changes.ask("rename").result(WAIT_S) == "rename"
+
+
+def test_error_is_reported_when_all_replicas_follow(changes: Changes) -> None:
+    """Another replica may have made the change that this one finds made."""
+    asked = changes.ask("removal", UnknownPerson("nobody has this id"))
+    changes.ask("rename")
+    wait_for(lambda: len(changes.made) == 2)
+    assert not asked.done()
+    changes.followed.set()
+    with pytest.raises(UnknownPerson):
+        asked.result(WAIT_S)
+
+
+def test_change_that_not_all_follow_in_time_is_busy(changes: Changes) -> None:
+    changes.error = Busy("the change is made, but a replica did not confirm it", 1)
+    changes.followed.set()
+    with pytest.raises(Busy, match="the change is made"):
+        changes.ask("rename").result(WAIT_S)
+
+
+def test_number_of_changes_that_wait_is_bounded(changes: Changes) -> None:
+    asked = []
+    for number in range(MOST_WAITING):
+        asked.append(changes.ask(str(number)))
+        wait_for(lambda: len(changes.made) == len(asked))
+    last, beyond = changes.ask("last"), changes.ask("beyond")
+    wait_for(lambda: changes.made[-1] == "last")
+    changes.followed.set()
+    assert [each.result(WAIT_S) for each in (*asked, last, beyond)] == changes.made
+
+
+def test_stop_waits_for_changes_that_were_made(changes: Changes) -> None:
+    asked = changes.ask("rename")
+    wait_for(lambda: changes.made == ["rename"])
+    changes.executor.shutdown()
+    stopping = threading.Thread(target=changes.confirmed.stop)
+    stopping.start()
+    assert not asked.done()
+    changes.followed.set()
+    stopping.join()
+    assert asked.result(0) == "rename"
