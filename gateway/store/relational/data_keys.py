@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import GatewayError
+from gateway.errors import Busy, GatewayError
 from gateway.store.cipher import KEY_BYTES, Cipher
 from gateway.store.relational.store_errors import IntactStoreError
 from gateway.store.sealing import SealedRecords, is_key_of, read_descriptors, seal_key_check
@@ -174,9 +174,12 @@ class DataKeys:
         return {owner: self._new.records.get(owner) or self._open(owner, keys) for owner in owners}
 
     def _find(self, owners: Collection[str]) -> Mapping[str, bytes | None]:
-        """Return the keys of owners. Raise IntactStoreError if they cannot be read."""
+        """Return the keys of owners. Raise IntactStoreError if they cannot be read, and Busy if they can be later."""
         try:
             return self._storage.find(owners)
+        # Nothing is wrong with the store: another try may succeed.
+        except Busy:
+            raise
         except GatewayError as error:
             raise IntactStoreError(str(error)) from None
 

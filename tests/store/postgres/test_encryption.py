@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 
 from gateway.config import Settings
-from gateway.errors import GatewayError, StartError
+from gateway.errors import Busy, GatewayError, StartError
 from gateway.model.caller import CLI_CALLER
 from gateway.people.wiring import rotate_master_key
 from gateway.store.cipher import Cipher
@@ -21,6 +22,7 @@ from gateway.store.postgres.opening import check_master_key, open_store
 from gateway.store.protocols import Store
 from tests.people.environment import KEY, OTHER_KEY
 from tests.store.examples import CHIPS, RECIPE, enrol, picture
+from tests.support import WAIT_S, wait_for
 
 
 def open_with(url: str, key: bytes | None, *, may_encrypt: bool = True) -> closing[Store]:
@@ -63,6 +65,29 @@ def test_master_key_is_not_rotated_while_another_gateway_uses_the_database(postg
     rotate_master_key(settings, Cipher(OTHER_KEY))
     with open_with(postgres_url, OTHER_KEY) as store:
         assert slugs(store) == ["ada", "bob"]
+
+
+WAITING = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%data_keys%'"
+
+
+def test_connection_that_is_lost_while_keys_are_read_is_no_damage(postgres_url: str) -> None:
+    """Regression: a replica that started while PostgreSQL was killed ended with an error about its keys."""
+    with open_with(postgres_url, KEY) as store:
+        enrol(store, "Ada", picture())
+    with (
+        open_with(postgres_url, KEY) as store,
+        psycopg.connect(postgres_url) as other,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        other.execute("LOCK TABLE data_keys IN ACCESS EXCLUSIVE MODE")
+        reading = thread.submit(slugs, store)
+        try:
+            wait_for(lambda: query(postgres_url, f"SELECT pid {WAITING}"))
+            query(postgres_url, f"SELECT pg_terminate_backend(pid) {WAITING}")
+        finally:
+            other.rollback()
+        assert isinstance(reading.exception(WAIT_S), Busy)
+        assert slugs(store) == ["ada"]
 
 
 def test_plain_store_is_encrypted_by_the_gateway_only(postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
