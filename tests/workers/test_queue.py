@@ -325,7 +325,7 @@ def test_many_threads_take_each_job_exactly_once(metrics: Metrics) -> None:
     def take_and_finish_many(count: int) -> list[Job]:
         found = []
         for _ in range(count):
-            job = queue.take(20)
+            job = queue.take(WAIT_S)
             assert job is not None
             queue.finish(job)
             found.append(job)
