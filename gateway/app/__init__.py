@@ -175,9 +175,8 @@ class Gateway:
         unfollowed = [self.unfollowed] if self.live is None else []
         others: list[HasWarnings] = [self.homeassistant, self.sources, *unfollowed]
         self._health = HealthReport(settings, self.pool, self.people, self.mqtt, self.rest, others, place)
-        announcer = self.announcements.announcer
-        joined = JoinedParts(self.people, self.pool, self.live, switches, self.mqtt, announcer, self.homeassistant)
-        place.join(joined)
+        joined = self.people, self.pool, self.live, switches, self.mqtt, self.announcements.announcer
+        place.join(JoinedParts(*joined, self.homeassistant, self._fatal_errors.put))
         self.systemd = SystemdNotifier(health=self.health)
 
     def start(self) -> None:

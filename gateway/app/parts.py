@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.errors import GatewayError
 from gateway.integrations.homeassistant.wiring import HomeAssistant
 from gateway.live.service import LiveService
 from gateway.live.switches import Switches
@@ -15,7 +17,7 @@ from gateway.workers.pool import Pool
 
 @dataclass(frozen=True, slots=True)
 class JoinedParts:
-    """These parts. ``live``: None if no camera is followed."""
+    """These parts. ``live``: None if no camera is followed. ``on_fatal``: gets an error that ends the gateway."""
 
     people: PeopleServices
     pool: Pool
@@ -24,3 +26,4 @@ class JoinedParts:
     mqtt: MqttInterface
     announcer: MqttAnnouncer
     homeassistant: HomeAssistant
+    on_fatal: Callable[[GatewayError], None]

@@ -14,11 +14,10 @@ from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follower
 from gateway.cluster.listener_caller import ListenerCaller
 from gateway.cluster.plan import make_plan
-from gateway.cluster.renewal import renew_lease
+from gateway.cluster.renewal import LeaseRenewal
 from gateway.cluster.standing import Standing
 from gateway.errors import Busy, GatewayError
 from gateway.model.cluster import ClusterView
-from gateway.store.protocols.coordination import Coordination, Member
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +47,7 @@ class LeaseKeeper:
 
     def __init__(
         self,
-        member: Member,
-        coordination: Coordination,
+        renewal: LeaseRenewal,
         standing: Standing,
         follower: Follower,
         listeners: ListenerCaller,
@@ -57,8 +55,9 @@ class LeaseKeeper:
         eligibility: Eligibility,
         find_withdrawn: FindWithdrawn,
     ) -> None:
-        self._member = member
-        self._coordination = coordination
+        self._member = renewal.member
+        self._coordination = renewal.coordination
+        self._renewal = renewal
         self._standing = standing
         self._follower = follower
         self._listeners = listeners
@@ -152,9 +151,7 @@ class LeaseKeeper:
             self._note_problem(stuck)
             return
         is_eligible, may_claim = self._eligibility.ask(), self._standing.may_claim
-        sent_at, view = renew_lease(
-            self._coordination,
-            self._member,
+        sent_at, view = self._renewal.renew(
             revision=self._follower.revision,
             serving=may_claim and is_eligible,
             connected=self._eligibility.connected,

@@ -17,9 +17,9 @@ from gateway.cluster.follower import Follow, Follower
 from gateway.cluster.lease_keeper import CameraRoom, LeaseKeeper
 from gateway.cluster.listener_caller import ListenerCaller, OnCameras, OnLeader
 from gateway.cluster.news_listener import NewsListener
-from gateway.cluster.renewal import describe_other_cluster
+from gateway.cluster.renewal import LeaseRenewal, OnFatal, other_cluster_error
 from gateway.cluster.standing import Holdings, Standing
-from gateway.errors import Busy, StartError
+from gateway.errors import Busy
 from gateway.model.cluster import ClusterHealth, ClusterIdentity, ClusterView
 from gateway.store.protocols.coordination import Coordination, Member
 
@@ -80,9 +80,9 @@ class Membership:
         clearing = Clearing(member, coordination, lambda: self._listeners.told, find_cleared)
         self._follower = Follower(member, coordination, follow, self._note_followed, clearing)
         self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
+        self._on_fatal: OnFatal = lambda _error: None
         self._lease = LeaseKeeper(
-            member,
-            open_coordination(),
+            LeaseRenewal(open_coordination(), member, lambda error: self._on_fatal(error)),
             self._standing,
             self._follower,
             self._listeners,
@@ -99,14 +99,23 @@ class Membership:
         self._handing_over = threading.Lock()
         self._hand_over_until: float | None = None
 
-    def listen(self, *, on_leader: OnLeader | None = None, on_cameras: OnCameras | None = None) -> None:
+    def listen(
+        self,
+        *,
+        on_leader: OnLeader | None = None,
+        on_cameras: OnCameras | None = None,
+        on_fatal: OnFatal | None = None,
+    ) -> None:
         """Add listeners, before the start. They are called by one thread, one after the other.
 
         ``on_leader``: called with True when this replica becomes the leader, and with False when it leads no more.
         ``on_cameras``: called with the gained and the lost cameras. Losses come before gains and in the reverse order
         of the listeners. A camera that is handed over is free for others only after all listeners have returned.
-        A listener that raises an exception is called again with the same cameras.
+        A listener that raises an exception is called again with the same cameras. ``on_fatal``: called, by another
+        thread, with the error of a replica that has just started, and belongs to another cluster.
         """
+        if on_fatal is not None:
+            self._on_fatal = on_fatal
         self._listeners.add(on_leader, on_cameras)
 
     def check_cluster(self) -> None:
@@ -114,8 +123,7 @@ class Membership:
         with closing(self._open_coordination()) as coordination:
             found = coordination.claim_cluster(self._member)
         if found != self._member.cluster:
-            message = describe_other_cluster(found, self._member.cluster)
-            raise StartError(f"{message[0].upper()}{message[1:]}.")
+            raise other_cluster_error(found, self._member.cluster).as_start_error()
 
     def start(self) -> None:
         """Join the cluster, as soon as the database answers."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
+from functools import partial
+from queue import SimpleQueue
+
 import pytest
 
+from gateway.cluster.membership import Membership, MembershipSettings
 from gateway.errors import StartError
 from gateway.model.cluster import ClusterIdentity
+from gateway.store.postgres.coordination import PostgresCoordination
+from gateway.store.postgres.database import PostgresDatabase
 from tests.cluster.support import IDENTITY, Cluster
-from tests.support import wait_for
+from tests.support import WAIT_S, wait_for
+
+NO_END_S = 60.0
+"""A lease that does not end while a test waits."""
 
 OTHERS = [ClusterIdentity("other", IDENTITY.base), ClusterIdentity(IDENTITY.name, "other")]
 
@@ -28,6 +39,43 @@ def test_replica_of_another_cluster_is_refused_beside_a_live_one(
     assert not b.membership.may_name_people()
     assert a.membership.view().live == {"a"}
     a.membership.check_cluster()
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=["name", "base"])
+def test_one_of_two_clusters_that_start_in_one_moment_on_an_empty_database_ends(
+    postgres_url: str, other: ClusterIdentity
+) -> None:
+    """Regression: it went on without a lease, with a warning that nobody read."""
+    PostgresDatabase(postgres_url).close()
+    ended: SimpleQueue[tuple[str, StartError]] = SimpleQueue()
+
+    def note_end(name: str, error: StartError) -> None:
+        ended.put((name, error))
+
+    replicas = {
+        name: Membership(
+            name,
+            partial(PostgresCoordination, postgres_url, NO_END_S),
+            MembershipSettings(identity, NO_END_S, NO_END_S),
+            lambda: 0,
+        )
+        for name, identity in (("a", IDENTITY), ("b", other))
+    }
+    with ExitStack() as stack:
+        for each in replicas.values():
+            stack.callback(each.stop)
+            each.listen(on_fatal=partial(note_end, each.replica))
+            # Neither has a lease yet, so that neither is refused.
+            each.check_cluster()
+        for each in replicas.values():
+            each.start()
+        loser, error = ended.get(timeout=WAIT_S)
+        assert error.exit_code == os.EX_CONFIG
+        assert str(error).startswith("The database of people.store belongs to the cluster ")
+        (winner,) = (each for name, each in replicas.items() if name != loser)
+        wait_for(lambda: winner.is_leader)
+        assert not replicas[loser].may_name_people()
+    assert ended.empty()
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=["name", "base"])

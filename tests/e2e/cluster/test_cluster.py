@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import requests
 
-from gateway.app import running
+from gateway.app import Gateway, running
 from gateway.cli.operations import operations
 from gateway.config.cluster_section import ClusterSettings
 from gateway.errors import StartError
@@ -56,6 +56,22 @@ def test_gateway_with_another_name_of_the_cluster_is_refused(site: Site) -> None
     other = site.settings("second").model_copy(update={"cluster": ClusterSettings(name="other")})
     with pytest.raises(StartError, match="belongs to the cluster site on the base topic cluster, and") as refusal:
         running(other).__enter__()
+    assert refusal.value.exit_code == os.EX_CONFIG
+
+
+def test_gateway_ends_that_started_at_the_moment_of_another_cluster(site: Site) -> None:
+    """Regression: it ran on without a lease. Its settings are wrong, as if it had started later."""
+    wrong = site.settings("second").model_copy(update={"cluster": ClusterSettings(name="other")})
+    # It looks at the database when no replica has a lease yet.
+    wrong.data.mkdir(exist_ok=True)
+    gateway = Gateway(wrong)
+    with ExitStack() as stack:
+        stack.callback(gateway.stop)
+        site.start("first")
+        gateway.start()
+        wait_for(lambda: not gateway._fatal_errors.empty())
+        with pytest.raises(StartError, match="belongs to the cluster site") as refusal:
+            gateway.run()
     assert refusal.value.exit_code == os.EX_CONFIG
 
 
