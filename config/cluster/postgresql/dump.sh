@@ -15,14 +15,26 @@ as_postgres=
 # Names and keys are in the dumps: nobody else may read them.
 umask 077
 
+fail() {
+    echo "dump.sh: $1 The dumps of before are unchanged." >&2
+    exit 1
+}
+
+# A new and empty store in place of a lost one would replace the only copy of the data keys of the lost one.
+store=$(cd / && $as_postgres psql --no-psqlrc --no-align --tuples-only --dbname "$database" \
+    --command "SELECT left(encode(sha256(value::bytea), 'hex'), 16) FROM facegate.meta WHERE key = 'secret'") && [ "$store" ] ||
+    fail "the database $database has no people store of Facegate; see above."
+if [ -e "$folder/store.id" ] && [ "$(cat "$folder/store.id")" != "$store" ]; then
+    fail "$folder has the dumps of another store than that in the database $database: name another folder."
+fi
+
 # dump FILE OPTION...: a file of before is replaced only by a complete one.
 dump() {
     file=$1
     shift
     if ! (cd / && $as_postgres pg_dump --format=custom "$@" "$database") >"$file.new" || ! sync "$file.new"; then
         rm -f "$file.new"
-        echo "dump.sh: $file was not written; see above. The dumps of before are unchanged." >&2
-        exit 1
+        fail "$file was not written; see above."
     fi
     mv "$file.new" "$file"
 }
@@ -30,3 +42,4 @@ dump() {
 # The keys last: they open everything that is in the dump of the people.
 dump "$folder/people-$(date +%F).dump" --exclude-table-data="$kept" --exclude-table-data="$secret" --exclude-table='facegate.search_*'
 dump "$folder/kept.dump" --data-only --table="$kept"
+echo "$store" >"$folder/store.id"

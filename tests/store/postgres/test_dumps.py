@@ -87,11 +87,30 @@ def test_failed_dump_leaves_the_dumps_of_before(postgres_url: str, tmp_path: Pat
     """Regression: a dump without a server left an empty file in place of the only copy of the data keys."""
     with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
         enrol(store, "Ada")
-    before = {path: path.read_bytes() for path in dump(postgres_url, tmp_path)}
+    dump(postgres_url, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     done = run("dump.sh", postgres_url, tmp_path, "absent")
     assert done.returncode == 1
     assert "The dumps of before are unchanged." in done.stderr
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_dump_of_another_store_replaces_nothing(
+    postgres_url: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """Regression: after a loss, the dump of the new and empty store replaced the only copy of the data keys."""
+    with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
+        enrol(store, "Ada")
+    dump(postgres_url, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    empty, new = postgres_server.create_database(), postgres_server.create_database()
+    PostgresStore(new, Cipher(KEY)).close()
+    for url, problem in ((empty, "has no people store of Facegate"), (new, "has the dumps of another store")):
+        done = run("dump.sh", url, tmp_path, name_of(url))
+        assert done.returncode == 1
+        assert problem in done.stderr
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    dump(postgres_url, tmp_path)
 
 
 def test_restored_database_is_closed_to_other_users(
