@@ -66,10 +66,10 @@ def test_replicas_and_owners_are_printed(command: Command, cluster: Cluster) -> 
 
 
 def test_replica_that_does_not_reach_the_broker_is_shown(command: Command, cluster: Cluster) -> None:
-    a, _ = cluster.start("a", "b")
-    wait_for(lambda: bool(cluster.leaders()))
+    a, b = cluster.start("a", "b")
+    wait_for(lambda: bool(cluster.leaders()) and a.membership.may_name_people() and b.membership.may_name_people())
     cluster.start("stray", connected=False)
-    wait_for(lambda: "stray" in a.membership.view().live)
+    wait_for(lambda: a.membership.view().live == {"a", "b", "stray"})
     done = command("--json")
     assert done.exit_code == 1
     found = json.loads(done.stdout)

@@ -137,14 +137,15 @@ def test_new_leader_announces_everything_again(board: MemoryBoard) -> None:
 
 
 class SlowBoard(MemoryBoard):
-    """A board whose reader waits while ``may_read`` is not set."""
+    """A board whose reader waits while ``may_read`` is not set. ``is_waiting``: set when it waits."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.may_read, self.is_reading = threading.Event(), threading.Event()
+        self.may_read, self.is_waiting = threading.Event(), threading.Event()
 
     def read(self) -> Board:
-        self.is_reading.set()
+        if not self.may_read.is_set():
+            self.is_waiting.set()
         self.may_read.wait()
         return super().read()
 
@@ -156,9 +157,8 @@ def test_reader_that_waits_for_the_store_stops_immediately_and_announces_nothing
     leader.reader.start()
     leader.announcer.all.clear()
     board.may_read.clear()
-    board.is_reading.clear()
     try:
-        wait_for(board.is_reading.is_set)
+        wait_for(board.is_waiting.is_set)
         Replica(board).show("porch", ADA)
         leader.reader.stop()
     finally:

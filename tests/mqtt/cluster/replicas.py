@@ -35,7 +35,9 @@ from gateway.store.postgres.database import PostgresDatabase
 from tests.mqtt.bridge.test_bridge_status import INFO
 from tests.support import Broker, wait_for
 
-LEASE_S = 1.5
+LEASE_S = 4.0
+"""A lease that ends soon, but not while a busy machine lets a process wait for a second or two."""
+
 CLUSTER = "house"
 
 
@@ -175,7 +177,8 @@ class Replicas(dict[str, Replica]):
     def __init__(self, folder: Path, broker: Broker, url: str) -> None:
         super().__init__()
         self.names_s = LEASE_S
-        self.answer_s = 10.0
+        # No reply says that a request that a test holds up takes too long.
+        self.answer_s = 60.0
         self.url = url
         self._make: Callable[[str], Replica] = lambda name: Replica(
             name, folder, broker, url, self.names_s, self.answer_s
@@ -210,7 +213,9 @@ class Replicas(dict[str, Replica]):
 
 
 def _leads(replica: Replica) -> bool:
-    return replica.membership.is_leader and replica.side.connections.leader.connected
+    connections = replica.side.connections
+    # A message of its own came back, so the broker knows its subscriptions. Before that it drops commands.
+    return replica.membership.is_leader and connections.leader.connected and connections._leader_upkeep.caught_up
 
 
 def _health() -> Health:
