@@ -43,10 +43,11 @@ import click
 
 from benchmarks.engines import ROOT
 from benchmarks.processor_time import CPU_ROUNDS, cpu_ms_a_frame, idle_cpu_ms_a_second
-from device_sim.broker_choice import choose_broker, free_port, run_broker
+from device_sim.broker_choice import choose_broker, run_broker
 from device_sim.child_process import ChildProcess
 from device_sim.connection import Broker, Connection
 from device_sim.inbox import Inbox
+from device_sim.ports import free_port
 from device_sim.readiness import wait_until_ready
 
 PICTURE = ROOT / "device_sim" / "frames" / "obama_1.jpg"

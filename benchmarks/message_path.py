@@ -32,6 +32,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 import gateway.app
+from device_sim.ports import free_port
 from gateway.config import Settings
 
 PACKAGE = Path(str(gateway.__file__)).parent
@@ -117,12 +118,6 @@ def broker_running(folder: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def accepts(port: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import secrets
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from device_sim.child_process import ChildProcess
 from device_sim.connection import Broker, Connection
 from device_sim.errors import SimError, Unreachable
 from device_sim.inbox import Inbox
+from device_sim.ports import free_port
 
 BROKER_KINDS = ("auto", "mosquitto", "amqtt")
 # Debian installs mosquitto in a folder that is only in root's PATH.
@@ -76,13 +76,6 @@ def find_refusal(broker: Broker) -> SimError | None:
             return None
     except SimError as error:
         return error
-
-
-def free_port() -> int:
-    """Return a free TCP port of 127.0.0.1."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _wait(broker: Broker, child: ChildProcess, inbox: Inbox) -> None:

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.live import Live
 
 from device_sim.answer_counts import WATCH_INTERVAL_S, AnswerCounts
-from device_sim.broker_choice import BrokerChoice, find_mosquitto, free_port, run_broker
+from device_sim.broker_choice import BrokerChoice, find_mosquitto, run_broker
 from device_sim.camera import Camera
 from device_sim.child_process import ChildProcess
 from device_sim.cluster_board import ClusterBoard
@@ -36,6 +36,7 @@ from device_sim.inbox import Inbox, Stopped
 from device_sim.model import Event, Picture
 from device_sim.named_pictures import name_faces
 from device_sim.pictures import FRAMES, load, rotate_pictures
+from device_sim.ports import free_port
 from device_sim.postgres_server import PostgresServer
 from device_sim.readiness import wait_until_ready
 from device_sim.repetition import RepeatPolicy

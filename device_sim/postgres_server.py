@@ -10,11 +10,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
-import random
 import secrets
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
@@ -26,6 +24,7 @@ from typing import Any
 
 from device_sim.errors import ChildEnded, SimError
 from device_sim.parent_guard import end_with_this_process
+from device_sim.ports import free_port
 
 USER = "facegate"
 """The user in PostgreSQL. It owns everything there."""
@@ -43,9 +42,6 @@ START_TIMEOUT_S = 60.0
 
 STOP_TIMEOUT_S = 20.0
 POLL_INTERVAL_S = 0.02
-
-PORTS = range(10_000, 32_000)
-"""The ports of which the server gets one."""
 
 CONFIGURATION = {
     "listen_addresses": "127.0.0.1",
@@ -74,7 +70,7 @@ class PostgresServer:
         self._durable = durable
         self._password = secrets.token_hex(8)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = choose_port()
+        self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="facegate-postgres-", dir=parent))
         try:
             # The system's programs are open to everybody.
@@ -272,17 +268,6 @@ def find_programs() -> Path:
             " `sudo apt-get install postgresql` that of Debian."
         )
     return newest.parent
-
-
-def choose_port() -> int:
-    """Return a free TCP port of 127.0.0.1 that stays free while the server is stopped. Raise SimError."""
-    # The kernel gives ports from 32768 on to outgoing connections (ip(7)): one of them could take the port of a server
-    # that is stopped, or even connect to itself.
-    for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket() as sock, suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            return port
-    raise SimError(f"No port from {PORTS.start} to {PORTS.stop - 1} is free for PostgreSQL.")
 
 
 def _other_user() -> pwd.struct_passwd:

@@ -50,7 +50,8 @@ PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 """The number of this process of pytest-xdist, and of all of them. Each of them uses other ports."""
 
-_MINE = range(10_000 + PROCESS, 32_000, PROCESSES)
+# Other ports than those of device_sim/ports.py.
+_MINE = range(10_000 + PROCESS, 21_000, PROCESSES)
 _PORTS = iter(random.sample(_MINE, len(_MINE)))
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from benchmarks.faults.fetching import Reply, fetch
 from benchmarks.faults.history import History
 from benchmarks.faults.processes import Process, Usage, end, usage
-from device_sim.broker_choice import find_mosquitto, free_port
+from device_sim.broker_choice import find_mosquitto
 from device_sim.errors import SimError
+from device_sim.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_TIMEOUT_S = 300.0

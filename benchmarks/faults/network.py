@@ -25,7 +25,7 @@ from benchmarks.faults.probe import Probe
 from benchmarks.faults.proxy import Proxy
 from benchmarks.faults.rounds import REQUESTS_PER_WORKER
 from benchmarks.faults.store_reader import StoreReader
-from device_sim.broker_choice import free_port
+from device_sim.ports import free_port
 
 WARM_UP_S = 10.0
 

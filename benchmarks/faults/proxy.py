@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from device_sim.ports import free_port
+
 CHUNK_BYTES = 16384
 SENDS_PER_S = 20
 """Transfers per second of a slowed connection."""
@@ -41,8 +43,8 @@ class Proxy:
 
     def __init__(self, target: int) -> None:
         self._target = target
-        self._listener: socket.socket | None = self._listen(0)
-        self.port = int(self._listener.getsockname()[1])
+        self.port = free_port()
+        self._listener: socket.socket | None = self._listen(self.port)
         self._flowing = threading.Event()
         self._flowing.set()
         self._rate: float | None = None

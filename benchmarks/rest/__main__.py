@@ -31,8 +31,8 @@ from benchmarks.rest.clients import ClientsResult, ClientsTask, ask_in_process
 from benchmarks.rest.figures import FLOORS, compare, compare_streams, in_limits
 from benchmarks.rest.setup import ROOT
 from benchmarks.rest.streams import StreamsTask, open_streams
-from device_sim.broker_choice import free_port
 from device_sim.errors import SimError
+from device_sim.ports import free_port
 from gateway.vision.engines.conversion import converted_models_folder
 
 WARM_UP_S = 3.0

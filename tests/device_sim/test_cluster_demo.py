@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Collection
@@ -22,7 +23,7 @@ from device_sim.connection import Broker
 from device_sim.model import Answer, Picture
 from device_sim.named_pictures import faces_in
 from device_sim.pictures import FRAMES
-from tests.support import MOSQUITTO, ROOT, Client, accepts, broker_running, free_port, wait_for
+from tests.support import MOSQUITTO, ROOT, Client, accepts, broker_running, wait_for
 
 
 def online(cameras: Collection[str], *, leader: bool = False, address: str | None = "replica-1") -> bytes:
@@ -137,11 +138,21 @@ def test_demo_without_mosquitto_says_why_it_needs_it(monkeypatch: pytest.MonkeyP
     assert "shared subscriptions" in result.stderr
 
 
+def free_ports(count: int) -> int:
+    """Return the first of so many free ports in a row. The ports of other tests begin at 10,000."""
+    starts = range(8_000, 10_000 - count, count)
+    for start in random.sample(starts, len(starts)):
+        if not any(accepts(port) for port in range(start, start + count)):
+            return start
+    raise OSError("no ports are free")
+
+
 @pytest.mark.extra
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 def test_demo_moves_the_cameras_of_a_killed_replica(tmp_path: Path) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "device_sim.cluster_demo", "--for", "25", "--json"]
+    port = free_ports(cluster_demo.REPLICAS)
+    # The first replica is killed after 8 s.
+    command = [sys.executable, "-m", "device_sim.cluster_demo", "--for", "40", "--json"]
     options = ["--data", str(tmp_path), "--rest-port", str(port)]
     done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from device_sim import ports
 from device_sim import postgres_server as module
 from device_sim.errors import SimError
 from device_sim.postgres_server import PostgresServer, find_programs
@@ -94,6 +95,6 @@ def test_missing_programs_are_reported_with_advice(tmp_path: Path, monkeypatch: 
 
 def test_port_is_not_one_of_outgoing_connections() -> None:
     """Regression: an outgoing connection took the port of a stopped server, which could not start again."""
-    assert module.choose_port() in module.PORTS
+    assert ports.free_port() in ports.PORTS
     # Linux gives ports from this one on to outgoing connections, if nobody changed that.
-    assert module.PORTS.stop <= 32_768
+    assert ports.PORTS.stop <= 32_768

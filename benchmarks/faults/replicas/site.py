@@ -17,8 +17,8 @@ from benchmarks.faults.history import History
 from benchmarks.faults.installation import ROOT, make_broker
 from benchmarks.faults.processes import Process, end, usage
 from benchmarks.faults.proxy import Proxy
-from device_sim.broker_choice import free_port
 from device_sim.errors import SimError
+from device_sim.ports import free_port
 from device_sim.postgres_server import PostgresServer
 from device_sim.replicas import ReplicaSettings, make_key, simulated_gateway_command
 

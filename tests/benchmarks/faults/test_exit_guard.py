@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import ROOT, WAIT_S
 
 CODE = """
 import os, signal, threading, time
@@ -13,7 +13,7 @@ from benchmarks.faults.exit_guard import install_exit_guard
 install_exit_guard()
 try:
     {what}
-    time.sleep(20)
+    time.sleep(1000)
 finally:
     print("cleaned up")
 """
@@ -28,7 +28,7 @@ finally:
 )
 def test_guard_unwinds_after_a_signal_or_a_failed_thread(what: str, status: int) -> None:
     code = CODE.format(what=what)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=15)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == status
     assert done.stdout == "cleaned up\n"
     assert ("ZeroDivisionError" in done.stderr) == (status == 2)

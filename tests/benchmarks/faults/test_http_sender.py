@@ -56,12 +56,12 @@ def test_quiet_clients_send_pictures_at_a_rate_from_addresses_of_their_own(serve
 
 
 def test_floods_send_bodies_that_are_no_pictures_too(server: Server) -> None:
-    tally = Clients(HttpTask(server.server_port, net=2, clients=2, seconds=1.0)).run()
+    tally = Clients(HttpTask(server.server_port, net=2, clients=2, seconds=3.0)).run()
     assert tally.accepted > 0
     assert tally.by_code["bad_image"] > 0
     assert tally.sent == tally.answered
 
 
 def test_slow_clients_hold_their_connections(server: Server) -> None:
-    tally = Clients(HttpTask(server.server_port, net=3, clients=3, seconds=1.5, slow=True)).run()
+    tally = Clients(HttpTask(server.server_port, net=3, clients=3, seconds=3.0, slow=True)).run()
     assert (tally.sent, tally.answered) == (3, 0)

@@ -9,8 +9,7 @@ from contextlib import closing, suppress
 import pytest
 
 from benchmarks.faults.proxy import Proxy
-
-WAIT_S = 5.0
+from tests.support import WAIT_S
 
 
 class EchoServer:
@@ -147,15 +146,15 @@ def test_half_open_kills_existing_connections_only(proxy: Proxy, echo: EchoServe
 def test_slow_limits_the_rate(proxy: Proxy) -> None:
     with client(proxy) as sock:
         exchange(sock, b"hello")
-        proxy.slow(20_000)
+        proxy.slow(2_000)
         begun = time.monotonic()
-        exchange(sock, bytes(10_000))
-        assert 0.4 < time.monotonic() - begun < 15
+        exchange(sock, bytes(1_000))
+        assert time.monotonic() - begun > 0.4
         proxy.mend()
         begun = time.monotonic()
         exchange(sock, bytes(400_000))
-        # At the limited rate this would take 20 s.
-        assert time.monotonic() - begun < 15
+        # At the limited rate this would take 200 s.
+        assert time.monotonic() - begun < 100
 
 
 def test_close_all_closes_existing_connections_only(proxy: Proxy) -> None:
