@@ -168,7 +168,7 @@ class Gateway:
             announcements=self.announcements,
             subscriptions=[*self.homeassistant.subscriptions, *self.sources.subscriptions],
         )
-        submit = place.hold_until_sent(self.service.submit)
+        submit = place.hold_until_sent(self.service)
         logins = Logins(self.people.store.tokens, place.sessions)
         rest = settings, submit, self.health, logins, self.metrics, events.record
         self.rest = create_rest(*rest, describe_mqtt, self.events.streams)

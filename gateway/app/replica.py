@@ -30,7 +30,7 @@ from gateway.rest.events.shared_events import SharedNews
 from gateway.rest.held_answers import hold_until_sent
 from gateway.service.live_notes import StoredCameras
 from gateway.service.named_answers import NamedAnswers
-from gateway.service.service import Submit
+from gateway.service.service import Service, Submit
 from gateway.service.shared_cameras import SharedCameras
 from gateway.service.silent_cameras import SilentCameras
 
@@ -121,9 +121,9 @@ class ReplicaParts:
         people.enrolment_limit.divide(self.count_replicas)
         self.answers = NamedAnswers(lambda: people.updater.removal_count, self.membership.check_may_name_people)
 
-    def hold_until_sent(self, submit: Submit) -> Submit:
+    def hold_until_sent(self, service: Service) -> Submit:
         """Return ``submit`` for the threads of REST."""
-        return hold_until_sent(submit, self.answers)
+        return hold_until_sent(service, self.answers)
 
     def announcers(self, mqtt: Announcer, homeassistant: Sequence[Announcer]) -> list[Announcer]:
         """Return the announcers of the cameras of this replica."""

@@ -10,7 +10,7 @@ from gateway.live.owned_cameras import OwnedCameras
 from gateway.live.service import LiveService
 from gateway.live.switches import Switches
 from gateway.people.services import PeopleServices
-from gateway.service.service import Submit
+from gateway.service.service import Service, Submit
 
 
 class SingleGateway:
@@ -45,9 +45,9 @@ class SingleGateway:
     def add_camera(self, _camera: str) -> None:
         """Do nothing: a single gateway follows every camera."""
 
-    def hold_until_sent(self, submit: Submit) -> Submit:
+    def hold_until_sent(self, service: Service) -> Submit:
         """Return ``submit`` for the threads of REST."""
-        return submit
+        return service.submit
 
     def join(self, parts: JoinedParts) -> None:
         """Join the parts, before the start."""

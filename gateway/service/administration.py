@@ -21,6 +21,7 @@ from gateway.people.services import PeopleServices
 from gateway.people.vision import EnrolmentVision
 from gateway.service.camera_operations import CameraOperations
 from gateway.service.live_cameras import LiveCameras
+from gateway.service.named_answers import NoteLook, note_nothing
 from gateway.service.people_operations import PeopleOperations
 from gateway.service.resemblance_operations import ResemblanceOperations
 from gateway.service.sighting_operations import SightingOperations
@@ -76,16 +77,20 @@ class Administration:
         """The names of the operations that have a handler. A test compares them with the contract."""
         return frozenset(self._handlers)
 
-    def submit(self, request: AdministrationRequest) -> Future[WireModel]:
-        """Return the future of the result. The future also gets every exception; none is raised here."""
+    def submit(self, request: AdministrationRequest, note_look: NoteLook = note_nothing) -> Future[WireModel]:
+        """Return the future of the result. The future also gets every exception; none is raised here.
+
+        ``note_look``: called at each attempt of an operation that only reads, before it looks at the people.
+        """
         try:
             # The role comes first: a caller that may not ask learns nothing about the fields.
             check_command(request.caller, request.operation)
             fields = read_fields(request.operation, request.fields)
             handle = partial(self._handlers[request.operation], request, fields)
             is_change = ADMINISTRATION[request.operation].changes
-            turns, answer = (self._changes, self._change) if is_change else (self._reads, self._read)
-            return turns.submit(request.origin.party, partial(answer, request, handle))
+            if is_change:
+                return self._changes.submit(request.origin.party, partial(self._change, request, handle))
+            return self._reads.submit(request.origin.party, partial(self._read, request, handle, note_look))
         except Exception as error:
             failed: Future[WireModel] = Future()
             failed.set_exception(error)
@@ -105,7 +110,7 @@ class Administration:
             self._live.follow_people()
         return reply
 
-    def _read(self, request: AdministrationRequest, handle: Callable[[], WireModel]) -> WireModel:
+    def _read(self, request: AdministrationRequest, handle: Callable[[], WireModel], note_look: NoteLook) -> WireModel:
         """Return the reply to an operation that changes nothing. It shows nobody who was removed in the meantime.
 
         Raise Busy if people are removed all the time.
@@ -115,6 +120,7 @@ class Administration:
             if _is_late(request):
                 raise _expired_error()
             removals = updater.removal_count
+            note_look()
             reply = handle()
             # A worker process may have drawn a picture for a while.
             if updater.removal_count == removals:

@@ -98,6 +98,10 @@ class ExpectedAnswer:
         self._lock = threading.Lock()
         self._is_over = False
 
+    def note_look(self) -> None:
+        """Note that the people are looked at from now on: the answer names nobody who was removed before."""
+        self._removals = self._answers.count_removals()
+
     def take(self, answer: T) -> T:
         """Return an answer that is handed over until ``release``. Raise Busy if it must not name people any more."""
         with self._lock:
@@ -114,6 +118,14 @@ class ExpectedAnswer:
         with self._lock:
             self._is_over = True
             self._answers.release(self)
+
+
+NoteLook = Callable[[], object]
+"""A function that is called each time before the people are looked at for an answer."""
+
+
+def note_nothing() -> None:
+    """Do nothing: the answer needs no place, since no other replica waits for it."""
 
 
 def hand_over(expected: ExpectedAnswer, made: Future[T]) -> Future[T]:

@@ -12,7 +12,15 @@ from gateway.logs import logged_request
 from gateway.model import AdministrationRequest, Reply, Request
 from gateway.model.audit import RecordEvent, ignore_event
 from gateway.service.administration import Administration
-from gateway.service.named_answers import NamedAnswers, hand_over, may_name_people
+from gateway.service.futures import then
+from gateway.service.named_answers import (
+    ExpectedAnswer,
+    NamedAnswers,
+    NoteLook,
+    hand_over,
+    may_name_people,
+    note_nothing,
+)
 from gateway.service.recognition import RecognitionService
 from gateway.service.refusals import find_event
 from gateway.service.request_log import log_outcome
@@ -62,8 +70,15 @@ class Service:
 
     def submit(self, request: Request | AdministrationRequest, /) -> Future[Reply] | Future[WireModel]:
         """Return the future of the reply. The future's exception is a GatewayError, or a bug in the gateway."""
+        return self._submit(request, None)
+
+    def submit_expected(self, request: Request | AdministrationRequest, expected: ExpectedAnswer) -> Future[Any]:
+        """Return what ``submit`` returns. ``expected``: the place of the answer, which the caller releases."""
+        return self._submit(request, expected)
+
+    def _submit(self, request: Request | AdministrationRequest, expected: ExpectedAnswer | None) -> Future[Any]:
         with logged_request(request.origin.log_id):
-            reply: Future[Any] = self._answer(request)
+            reply: Future[Any] = self._answer(request, expected)
         reply.add_done_callback(partial(self._note_refusal, request))
         reply.add_done_callback(partial(log_outcome, request))
         if isinstance(request, Request):
@@ -71,18 +86,20 @@ class Service:
                 reply.add_done_callback(partial(observe, request))
         return reply
 
-    def _answer(self, request: Request | AdministrationRequest) -> Future[Any]:
+    def _answer(self, request: Request | AdministrationRequest, expected: ExpectedAnswer | None) -> Future[Any]:
         if self._answers is None or not may_name_people(request):
-            return self._start(request)
-        expected = self._answers.expect()
-        return hand_over(expected, self._start(request))
+            return self._start(request, note_nothing)
+        if expected is not None:
+            return then(self._start(request, expected.note_look), expected.take)
+        own = self._answers.expect()
+        return hand_over(own, self._start(request, own.note_look))
 
-    def _start(self, request: Request | AdministrationRequest) -> Future[Any]:
+    def _start(self, request: Request | AdministrationRequest, note_look: NoteLook) -> Future[Any]:
         if isinstance(request, AdministrationRequest):
-            return self._administration.submit(request)
+            return self._administration.submit(request, note_look)
         if request.live and self._follow is not None:
             return self._follow(request)
-        return self._recognition.submit(request)
+        return self._recognition.submit(request, note_look)
 
     def _note_refusal(self, request: Request | AdministrationRequest, reply: Future[Any]) -> None:
         error = None if reply.cancelled() else reply.exception()

@@ -6,6 +6,7 @@ import socket
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import requests
@@ -18,7 +19,8 @@ from gateway.model import AdministrationRequest, Operation
 from gateway.rest.held_answers import hold_until_sent
 from gateway.rest.server import RestServer
 from gateway.rest.transport.environ import SENT_SLOT, SentSlot
-from gateway.service.named_answers import NamedAnswers, hand_over, may_name_people
+from gateway.service.futures import then
+from gateway.service.named_answers import ExpectedAnswer, NamedAnswers, hand_over, may_name_people
 from tests.service.test_recognition import request
 from tests.support import WAIT_S, free_port, wait_for
 
@@ -34,6 +36,19 @@ class Place:
     def check_may_name_people(self) -> None:
         if not self.has_lease:
             raise Busy("the lease of this replica has ended", 1)
+
+
+class SlowService:
+    """A service whose only answer names people, and comes later."""
+
+    def __init__(self, answer: Future[Any]) -> None:
+        self._answer = answer
+
+    def submit(self, _request: object) -> Future[Any]:
+        raise AssertionError("each answer that names people has a place")
+
+    def submit_expected(self, _request: object, expected: ExpectedAnswer) -> Future[Any]:
+        return then(self._answer, expected.take)
 
 
 @pytest.fixture
@@ -67,6 +82,17 @@ def test_answer_that_was_made_before_a_removal_is_busy(place: Place) -> None:
     place.removals += 1
     made.set_result("Ada")
     assert isinstance(answer.exception(0), Busy)
+
+
+def test_answer_names_nobody_who_was_removed_before_the_people_were_looked_at(place: Place) -> None:
+    expected = place.answers.expect()
+    place.removals += 1
+    expected.note_look()
+    assert expected.take("Bob") == "Bob"
+    expected.release()
+    place.removals += 1
+    with pytest.raises(Busy, match="people were removed"):
+        expected.take("Bob")
 
 
 def test_answer_after_the_end_of_the_lease_is_busy(place: Place) -> None:
@@ -118,7 +144,7 @@ def test_answer_that_nobody_waits_for_any_more_holds_up_nobody(place: Place) -> 
 
 def submit_named(place: Place, answer: Future[str], sent: SentSlot) -> Future[object]:
     """Submit a request within a request over REST."""
-    submit = hold_until_sent(lambda _request: answer, place.answers)  # type: ignore[arg-type]
+    submit = hold_until_sent(SlowService(answer), place.answers)
     with Flask("test").test_request_context(environ_overrides={SENT_SLOT: sent}):
         return submit(request(Operation.FACE_REC))  # type: ignore[return-value]
 
@@ -161,7 +187,7 @@ def test_answer_that_a_client_does_not_read_is_cut_off_by_a_removal(place: Place
     names = b"Ada" * 10_000_000
     made: Future[bytes] = Future()
     made.set_result(names)
-    submit = hold_until_sent(lambda _request: made, place.answers)  # type: ignore[arg-type]
+    submit = hold_until_sent(SlowService(made), place.answers)
     app = Flask("test")
 
     @app.get("/names")
