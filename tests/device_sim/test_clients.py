@@ -55,8 +55,8 @@ class Script:
         return process.returncode, out.strip(), err.strip()
 
 
-FASTER = {"30, 2.5, 10 ": "20, 0.3, 1 "}
-AT_ONCE = {"30, 2.5, 10 ": "1, 0.3, 1 "}
+FASTER = {"30, 2.5, 10 ": "60, 0.3, 1 "}
+AT_ONCE = {"30, 2.5, 10 ": "3, 0.3, 1 "}
 SOON = {"30, 2.5, 10 ": "5, 0.3, 1 "}
 
 

@@ -9,15 +9,23 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from device_sim import stream
 from device_sim.__main__ import main
 from device_sim.pictures import FRAMES
 from gateway.app import Gateway, running
 from tests.conftest import settings
-from tests.support import Broker, free_port, holds_in_any_try, wait_for
+from tests.support import WAIT_S, Broker, free_port, holds_in_any_try, wait_for
+
+
+@pytest.fixture(autouse=True)
+def patient_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let streams wait for answers as long as requests do."""
+    monkeypatch.setattr(stream, "MAX_ANSWER_S", WAIT_S)
 
 
 def simulate(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    """Run the simulator. It waits for an answer as long as a busy machine may need."""
+    return CliRunner().invoke(main, ["--timeout", str(WAIT_S), *(str(argument) for argument in arguments)])
 
 
 def summary(result: Result) -> dict[str, Any]:
@@ -39,13 +47,13 @@ def test_stream_gets_names(gateway: Gateway, broker: Broker) -> None:
 
 def test_stream_that_is_too_fast_counts_dropped_frames(tmp_path: Path, broker: Broker) -> None:
     # With QoS 0 the broker drops frames itself while the gateway reads slowly, and then nobody counts them.
-    stream = ["--base", "fast", "--name", "fast", "--rate", 300, "--seconds", 2, "--qos", 1]
+    frames = ["--base", "fast", "--name", "fast", "--rate", 300, "--seconds", 2, "--qos", 1]
     # By default a frame like the one before it gets no answer, and then nobody counts those that it replaced.
     # One worker process: a machine with many cores might keep up with the stream.
     each = {"mqtt": {"base": "fast"}, "live": {"unchanged_answer_s": 0}, "workers": {"processes": 1}}
     with running(settings(tmp_path / "data", broker, **each)) as gateway:
         wait_for(lambda: gateway.health().ready)
-        found = summary(simulate("--port", broker.port, *stream, "--json"))
+        found = summary(simulate("--port", broker.port, *frames, "--json"))
     assert found["dropped"] > 0
     assert found["sent"] == found["answered"] + found["dropped"]
     assert (found["lost"], found["unmatched"]) == (0, 0)

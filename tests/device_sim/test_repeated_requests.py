@@ -90,7 +90,7 @@ def test_busy_until_the_deadline_counts_as_an_answer(broker: Broker) -> None:
 def test_repeated_answer_is_a_duplicate(broker: Broker, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulation, "LINGER_S", 2)
     with run_fake_gateway(broker, lambda _: [NO_FACE, NO_FACE], BASE):
-        found = summary(broker, "--count", 3, "--protocol", protocol, "--repeat-after", 5)
+        found = summary(broker, "--count", 3, "--protocol", protocol, "--repeat-after", 20)
     assert (found["answered"], found["unmatched"], found["contradictions"], found["verdicts"]) == (3, 0, 0, 3)
     assert found["duplicates"] == 3
 
@@ -129,7 +129,7 @@ def test_requests_continue_after_a_broker_restart(tmp_path: Path, protocol: str)
             return [NO_FACE] if back.is_set() else []
 
         with run_fake_gateway(own, answering, BASE):
-            found = summary(own, "--count", 3, "--protocol", protocol, "--timeout", 20)
+            found = summary(own, "--count", 3, "--protocol", protocol, "--timeout", 60)
     assert (found["sent"], found["answered"], found["lost"]) == (3, 3, 0)
     assert found["repeated"] >= 3
 
@@ -149,7 +149,7 @@ def test_missing_pieces_are_sent_again(broker: Broker, protocol: str) -> None:
         return [NO_FACE] if request.again == 1 and number == "3" else []
 
     with run_fake_gateway(broker, answering, BASE) as gateway:
-        found = summary(broker, "--count", 1, "--parts", 10_000, "--protocol", protocol, "--repeat-after", 5)
+        found = summary(broker, "--count", 1, "--parts", 10_000, "--protocol", protocol, "--repeat-after", 20)
     assert (found["answered"], found["repeated"], found["lost"]) == (1, 1, 0)
     whole = load(FRAMES)[0].jpeg
     of = -(-len(whole) // 10_000)
