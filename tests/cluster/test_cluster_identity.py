@@ -73,8 +73,9 @@ def test_one_of_two_clusters_that_start_in_one_moment_on_an_empty_database_ends(
         assert error.exit_code == os.EX_CONFIG
         assert str(error).startswith("The database of people.store belongs to the cluster ")
         (winner,) = (each for name, each in replicas.items() if name != loser)
+        # The other one may have had a lease for a moment, and gives it back at its stop.
+        replicas[loser].stop()
         wait_for(lambda: winner.is_leader)
-        assert not replicas[loser].may_name_people()
     assert ended.empty()
 
 
