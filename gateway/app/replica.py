@@ -63,7 +63,7 @@ class ReplicaParts:
             self._find_withdrawn,
         )
         self.member = ClusterMember(self.membership, self._store.notes)
-        self._writer = BoardWriter(self._store.board, self.membership.forget_camera)
+        self._writer = BoardWriter(self._store.board, self.membership.keep_camera, self.membership.forget_camera)
         self._silent: SilentCameras | None = None
         self.sessions = self._store.sessions
         self.news = SharedNews(self._store.events, self._store.board, self.owned.owns)

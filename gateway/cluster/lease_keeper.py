@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.camera_list import CameraList
 from gateway.cluster.clearing import FindWithdrawn
 from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follower
@@ -27,19 +26,8 @@ SHORTEST_PAUSE_S = 0.05
 AFTER_LEASE_S = 0.05
 """Seconds after the end of the lease of another replica when its cameras are claimed."""
 
-ANY_NUMBER = 2**31 - 1
-"""More cameras than there can be."""
-
 LISTENER_LEASES = 10
 """A replica whose parts need longer than so many leases to follow a change does not renew its lease."""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraRoom:
-    """The number of cameras that a cluster has at most, and the configured ones, which always find room."""
-
-    most: int
-    configured: frozenset[str]
 
 
 class LeaseKeeper:
@@ -51,7 +39,7 @@ class LeaseKeeper:
         standing: Standing,
         follower: Follower,
         listeners: ListenerCaller,
-        room: CameraRoom,
+        cameras: CameraList,
         eligibility: Eligibility,
         find_withdrawn: FindWithdrawn,
     ) -> None:
@@ -61,11 +49,9 @@ class LeaseKeeper:
         self._standing = standing
         self._follower = follower
         self._listeners = listeners
-        self._room = room
+        self._cameras = cameras
         self._eligibility = eligibility
         self._find_withdrawn = find_withdrawn
-        self._found: set[str] = set()
-        self._forgotten: set[str] = set()
         self._awaited_revision = 0
         self._behind_since: float | None = None
         self._forgot_at = -math.inf
@@ -100,25 +86,6 @@ class LeaseKeeper:
     def wake(self) -> None:
         """Renew the lease now, and look for something to claim or to release."""
         self._wake.set()
-
-    def add_cameras(self, names: Iterable[str]) -> None:
-        """Add cameras soon, if the cluster does not know them, and has room for them."""
-        with self._standing.changed:
-            known = {each.name for each in self._standing.view.cameras}
-            wanted = set(names) - known - self._found
-            # Any client of the broker can name cameras: those that find no room must not keep the database busy.
-            room = max(self._room.most - len(known) - len(self._found), 0)
-            new = wanted & self._room.configured | set(sorted(wanted)[:room])
-            self._found |= new
-        if new:
-            self.wake()
-
-    def forget_camera(self, name: str) -> None:
-        """Remove a camera soon, unless it is configured, or another replica with a lease owns it."""
-        if name not in self._room.configured:
-            with self._standing.changed:
-                self._forgotten.add(name)
-            self.wake()
 
     def _run(self) -> None:
         while not self._is_stopping:
@@ -165,7 +132,9 @@ class LeaseKeeper:
         # As the database knows it: a replica that was admitted since gives nothing up.
         if may_claim:
             self._claim(view)
-        self._add_found_cameras()
+        if self._cameras.write_added():
+            # The next renewal shows the new cameras.
+            self.wake()
         self._forget_replicas()
 
     def _find_stuck_part(self) -> str | None:
@@ -192,30 +161,15 @@ class LeaseKeeper:
         if leaving.leads_since is not None and leaving.leads_since != known.leads_since:
             self._coordination.release_leadership(self._member, leaving.leads_since)
         told = {name: epoch for name, epoch in leaving.cameras.items() if known.cameras.get(name) != epoch}
-        forgotten = {name: epoch for name, epoch in told.items() if name in self._forgotten}
-        if forgotten:
-            self._coordination.forget_cameras(self._member, forgotten)
-            self._note_forgotten(forgotten)
-        if len(told) > len(forgotten):
-            self._coordination.release_cameras(self._member, {n: e for n, e in told.items() if n not in forgotten})
+        removed = self._cameras.remove(told)
+        if len(told) > len(removed):
+            self._coordination.release_cameras(self._member, {n: e for n, e in told.items() if n not in removed})
 
     def _give_up_forgotten(self, view: ClusterView) -> None:
         """Give up the cameras to forget that this replica owns, as soon as the broker has nothing of them."""
-        with self._standing.changed:
-            forgotten = set(self._forgotten)
-        if not forgotten:
-            return
-        rows = {each.name: each for each in view.cameras if each.name in forgotten}
-        owned = {name: each.epoch for name, each in rows.items() if each.owner == self._member.replica}
         # The parts of this gateway take a camera of a dead replica first, to withdraw what the broker has of it.
-        if own := owned.items() & self._listeners.known.cameras.items():
+        if own := self._cameras.find_forgotten(view).items() & self._listeners.told.cameras.items():
             self._standing.give_up(self._find_withdrawn([name for name, _ in own]))
-        others = view.live - {self._member.replica}
-        self._note_forgotten([name for name in forgotten if name not in rows or rows[name].owner in others])
-
-    def _note_forgotten(self, names: Iterable[str]) -> None:
-        with self._standing.changed:
-            self._forgotten.difference_update(names)
 
     def _claim(self, view: ClusterView) -> None:
         plan = make_plan(view, self._member.replica, self._member.lease_s)
@@ -231,15 +185,3 @@ class LeaseKeeper:
         if self._standing.holdings().leads_since is not None and boot_time() > self._forgot_at + FORGET_INTERVAL_S:
             self._coordination.forget_replicas()
             self._forgot_at = boot_time()
-
-    def _add_found_cameras(self) -> None:
-        with self._standing.changed:
-            found = sorted(self._found)
-        if found:
-            if configured := [each for each in found if each in self._room.configured]:
-                self._coordination.add_cameras(configured, ANY_NUMBER)
-            self._coordination.add_cameras(found, self._room.most)
-            with self._standing.changed:
-                self._found -= set(found)
-            # The next renewal shows the new cameras.
-            self.wake()

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from gateway import __version__
 from gateway.cluster.boot_clock import boot_time
+from gateway.cluster.camera_list import CameraList
 from gateway.cluster.clearing import Clearing, FindCleared, FindWithdrawn
 from gateway.cluster.confirmation import Confirmation
 from gateway.cluster.eligibility import Eligibility
 from gateway.cluster.follower import Follow, Follower
-from gateway.cluster.lease_keeper import CameraRoom, LeaseKeeper
+from gateway.cluster.lease_keeper import LeaseKeeper
 from gateway.cluster.listener_caller import ListenerCaller, OnCameras, OnLeader
 from gateway.cluster.news_listener import NewsListener
 from gateway.cluster.renewal import LeaseRenewal, OnFatal, other_cluster_error
@@ -80,13 +81,15 @@ class Membership:
         clearing = Clearing(member, coordination, lambda: self._listeners.told, find_cleared)
         self._follower = Follower(member, coordination, follow, self._note_followed, clearing)
         self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
+        rows = open_coordination()
+        self._cameras = CameraList(member, rows, settings.most_cameras, settings.configured_cameras)
         self._on_fatal: OnFatal = lambda _error: None
         self._lease = LeaseKeeper(
-            LeaseRenewal(open_coordination(), member, lambda error: self._on_fatal(error)),
+            LeaseRenewal(rows, member, lambda error: self._on_fatal(error)),
             self._standing,
             self._follower,
             self._listeners,
-            CameraRoom(settings.most_cameras, settings.configured_cameras),
+            self._cameras,
             Eligibility(replica, settings.lease_s, is_ready, is_connected),
             find_withdrawn,
         )
@@ -194,13 +197,22 @@ class Membership:
         """The reason why the lease is not renewed, None if it is."""
         return self._lease.problem
 
-    def add_cameras(self, names: Iterable[str]) -> None:
-        """Add cameras to the cluster, unless it knows them. A replica claims each of them soon."""
-        self._lease.add_cameras(names)
+    def add_cameras(self, names: Iterable[str], *, always: bool = False) -> None:
+        """Add cameras that the cluster does not know, as far as there is room, or ``always``. Replicas claim them soon."""
+        if self._cameras.add(names, self.view(), always=always):
+            self._lease.wake()
 
     def forget_camera(self, name: str) -> None:
-        """Remove a camera from the cluster soon, unless another replica owns it: all replicas have to call this."""
-        self._lease.forget_camera(name)
+        """Remove a camera from the cluster soon, unless another replica owns it: all replicas have to call this.
+
+        Configured ones stay. So does a camera as long as the journal of the cluster has topics of it.
+        """
+        if self._cameras.forget(name):
+            self._lease.wake()
+
+    def keep_camera(self, name: str) -> None:
+        """Do not remove a camera, even if that was asked before: it sends again."""
+        self._cameras.keep(name)
 
     def view(self) -> ClusterView:
         """Return the cluster as of the last renewal of the lease."""

@@ -22,9 +22,15 @@ WRITE_INTERVAL_S = 0.25
 class BoardWriter:
     """The thread that writes the notes. Implements Announcer."""
 
-    def __init__(self, board: LiveBoard, on_removed: Callable[[str], object] = lambda _camera: None) -> None:
-        """``on_removed``: called with each camera that is forgotten."""
+    def __init__(
+        self,
+        board: LiveBoard,
+        on_added: Callable[[str], object] = lambda _camera: None,
+        on_removed: Callable[[str], object] = lambda _camera: None,
+    ) -> None:
+        """``on_added``: called with each camera that becomes known here; ``on_removed``: with each forgotten one."""
         self._board = board
+        self._on_added = on_added
         self._on_removed = on_removed
         self._lock = threading.Lock()
         self._notes: dict[str, CameraNote] = {}
@@ -108,10 +114,14 @@ class BoardWriter:
                 self._notes[camera] = replace(note, people=left)
 
     def remove_camera(self, camera: str) -> None:
+        with self._lock:
+            is_noted = camera in self._notes
         self.release(camera)
         self._on_removed(camera)
         try:
-            self._board.forget(camera)
+            # Without a note, this replica has written nothing, but the owner of the camera may have.
+            if is_noted:
+                self._board.forget(camera)
         except GatewayError as error:
             log.warning("the camera %s cannot be removed from the board now: %s", camera, error)
 
@@ -120,6 +130,8 @@ class BoardWriter:
 
     def _set(self, note: CameraNote) -> None:
         camera = note.state.camera
+        if camera not in self._notes:
+            self._on_added(camera)
         if self._notes.get(camera) != note:
             self._notes[camera] = note
             self._changed.add(camera)

@@ -40,7 +40,8 @@ class Replica:
     """A replica of a test. ``told``: what its listeners were told, in order.
 
     ``following``: held while the replica reads the people. A test that holds it knows that no read is in work.
-    ``failures``: how often a listener fails from now on.
+    ``failures``: how often a listener fails from now on. ``may_forget``: while it is not set, the broker has topics of
+    all cameras.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Replica:
     told: list[tuple[float, str, str]] = field(default_factory=list)
     following: threading.Lock = field(default_factory=threading.Lock)
     may_lose: threading.Event = field(default_factory=threading.Event)
+    may_forget: threading.Event = field(default_factory=threading.Event)
     is_ready: threading.Event = field(default_factory=threading.Event)
     is_connected: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
@@ -129,10 +131,12 @@ class Cluster:
             follow,
             is_ready=lambda: replica.is_ready.is_set(),
             is_connected=lambda: replica.is_connected.is_set(),
+            find_withdrawn=lambda cameras: cameras if replica.may_forget.is_set() else (),
         )
         replica = self.replicas[name] = Replica(name, membership, proxy)
         self._started.append(replica)
         replica.may_lose.set()
+        replica.may_forget.set()
         if ready:
             replica.is_ready.set()
         if connected:

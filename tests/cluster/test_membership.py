@@ -335,6 +335,8 @@ def test_configured_camera_always_finds_room_and_stays(patient_cluster: Cluster)
     wait_for(lambda: a.membership.owned >= CONFIGURED)
     assert "cam1" not in a.membership.owned
     a.membership.forget_camera(*CONFIGURED)
+    a.membership.add_cameras(["lost"], always=True)
+    wait_for(lambda: "lost" in a.membership.owned)
     a.membership.forget_camera("made_up0")
     wait_for(lambda: "made_up0" not in {each.name for each in a.membership.view().cameras})
     assert a.membership.owned >= CONFIGURED
@@ -362,6 +364,40 @@ def test_forgotten_camera_is_removed_after_its_owner_has_been_told(patient_clust
     # It may come back, and has one owner again.
     a.membership.add_cameras([camera])
     wait_for(lambda: cluster.owners() == favourites("a", "b"))
+
+
+def test_forgotten_camera_that_sends_again_before_its_topics_are_withdrawn_stays(patient_cluster: Cluster) -> None:
+    """Regression: the wish outlived the return of the camera. The next hand-over removed its row, with topics left."""
+    (a,) = patient_cluster.start("a")
+    a.membership.add_cameras(CAMERAS[:2])
+    wait_for(lambda: a.known_cameras() == set(CAMERAS[:2]))
+    a.may_forget.clear()
+    a.membership.forget_camera(CAMERAS[0])
+    a.membership.keep_camera(CAMERAS[0])
+    a.may_forget.set()
+    a.membership.forget_camera(CAMERAS[1])
+    wait_for(lambda: CAMERAS[1] not in {each.name for each in a.membership.view().cameras})
+    assert patient_cluster.database.rows("SELECT name FROM cluster_cameras") == [(CAMERAS[0],)]
+
+
+def test_row_of_a_camera_stays_while_the_journal_has_topics_of_it(patient_cluster: Cluster) -> None:
+    """A frame between the withdrawal and the removal may have announced the camera again."""
+    (a,), database = patient_cluster.start("a"), patient_cluster.database
+    a.membership.add_cameras(CAMERAS)
+    wait_for(lambda: a.known_cameras() == set(CAMERAS))
+    with database.transaction() as db:
+        db.execute("INSERT INTO retained_topics (topic, owner) VALUES ('home/cam1/state', 'live')")
+    # The name of the one begins with that of the other.
+    for camera in ("cam10", "cam1"):
+        a.membership.forget_camera(camera)
+    left = set(CAMERAS) - {"cam10"}
+    # All parts have left it, and taken it again: otherwise nobody would clear its topics.
+    wait_for(lambda: [what for _, what, each in list(a.told) if each == "cam1"][:3] == ["gained", "lost", "gained"])
+    wait_for(lambda: {each.name for each in a.membership.view().cameras} == left)
+    with database.transaction() as db:
+        db.execute("DELETE FROM retained_topics")
+    a.membership.forget_camera("cam1")
+    wait_for(lambda: {each.name for each in a.membership.view().cameras} == left - {"cam1"})
 
 
 def test_camera_of_a_dead_replica_can_be_forgotten(cluster: Cluster) -> None:

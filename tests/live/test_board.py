@@ -93,6 +93,25 @@ def test_camera_of_another_replica_is_not_written_any_more(board: MemoryBoard) -
     assert [each.person for each in board.notes["porch"].people] == [BOB]
 
 
+def test_camera_is_known_from_its_first_announcement_until_it_is_removed(board: MemoryBoard) -> None:
+    calls: list[tuple[str, str]] = []
+    added, removed = (lambda each: calls.append(("added", each))), (lambda each: calls.append(("removed", each)))
+    writer = BoardWriter(board, added, removed)
+    for _ in range(2):
+        writer.announce_presence(Presence(camera="porch"))
+        writer.announce_camera(CameraState(camera="porch"))
+        writer.write()
+        writer.remove_camera("porch")
+        assert board.notes == {}
+    assert calls == [("added", "porch"), ("removed", "porch")] * 2
+
+
+def test_replica_that_has_noted_nothing_leaves_the_note_of_the_owner(board: MemoryBoard) -> None:
+    Replica(board).show("porch", ADA)
+    Replica(board).writer.remove_camera("porch")
+    assert [each.person for each in board.notes["porch"].people] == [ADA]
+
+
 def test_removed_person_is_withdrawn_and_not_written_again(board: MemoryBoard) -> None:
     replica, leader = Replica(board), Leader(board, ADA)
     replica.show("porch", ADA)

@@ -75,8 +75,9 @@ class PostgresCoordination:
     def add_cameras(self, names: Iterable[str], most: int) -> None:
         self._run(statements.ADD_CAMERAS, sorted(names), most)
 
-    def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> None:
-        self._run(statements.FORGET_CAMERAS, *_own(member), list(epochs), list(epochs.values()))
+    def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> Collection[str]:
+        removed = self._run(statements.FORGET_CAMERAS, *_own(member), list(epochs), list(epochs.values()))
+        return {name for name, _ in removed}
 
     def forget_replicas(self) -> None:
         self._run(statements.FORGET_OLD_REPLICAS, FORGOTTEN_AFTER_S)

@@ -137,12 +137,20 @@ ON CONFLICT DO NOTHING
 RETURNING pg_notify('facegate_cluster', '')
 """
 
+# A camera with topics keeps its row, since its next owner clears them: a frame may have come meanwhile.
 FORGET_CAMERAS = """
 WITH own AS (SELECT id FROM cluster_replicas WHERE id = $1 AND process = $2 FOR SHARE),
-given AS (SELECT * FROM unnest($3::text[], $4::bigint[]) AS each (name, epoch))
-DELETE FROM cluster_cameras AS camera USING given
-WHERE camera.name = given.name AND camera.epoch = given.epoch AND camera.owner IN (SELECT id FROM own)
-RETURNING pg_notify('facegate_cluster', '')
+given AS (SELECT * FROM unnest($3::text[], $4::bigint[]) AS each (name, epoch)),
+removed AS (
+    DELETE FROM cluster_cameras AS camera USING given
+    WHERE camera.name = given.name AND camera.epoch = given.epoch AND camera.owner IN (SELECT id FROM own)
+        AND NOT EXISTS (
+            SELECT FROM retained_topics, cluster_leader WHERE starts_with(topic, base || '/' || camera.name || '/')
+        )
+    RETURNING camera.name
+),
+notes AS (DELETE FROM live_cameras WHERE camera IN (SELECT name FROM removed))
+SELECT name, pg_notify('facegate_cluster', '') FROM removed
 """
 
 CONFIRM = """

@@ -24,10 +24,15 @@ _FORGET_EARLIER = """
 DELETE FROM live_people WHERE person = (SELECT id FROM people WHERE slug = ?) AND camera <> ? AND present = FALSE
 AND last_seen <= ?
 """
-_CAMERAS = "SELECT camera, connected, last_frame, strangers FROM live_cameras ORDER BY camera"
+# A camera that was forgotten while a note of it was being written has no row in the cluster.
+_CAMERAS = """
+SELECT camera, connected, last_frame, strangers FROM live_cameras
+JOIN cluster_cameras ON cluster_cameras.name = camera ORDER BY camera
+"""
 _PEOPLE = """
-SELECT camera, slug, name, present, since, last_seen FROM live_people
-JOIN people ON people.id = live_people.person ORDER BY since, slug
+SELECT camera, slug, people.name, present, since, last_seen FROM live_people
+JOIN people ON people.id = live_people.person JOIN cluster_cameras ON cluster_cameras.name = camera
+ORDER BY since, slug
 """
 
 # A camera that was added a moment ago may not be on the board yet. One that is switched off stays: it would be on again

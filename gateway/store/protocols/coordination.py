@@ -81,8 +81,11 @@ class Coordination(Protocol):
     def add_cameras(self, names: Iterable[str], most: int) -> None:
         """Add cameras without an owner, until there are ``most``. Cameras that exist stay as they are."""
 
-    def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> None:
-        """Remove cameras, each if the replica owns it in this epoch."""
+    def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> Collection[str]:
+        """Remove cameras, each if the replica owns it in this epoch, and the journal has no topics of it. Return them.
+
+        What is noted of them on the board of the live cameras is removed too.
+        """
 
     def forget_replicas(self) -> None:
         """Forget the replicas that were away for FORGOTTEN_AFTER_S. Their cameras become free."""

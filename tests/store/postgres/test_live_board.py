@@ -104,6 +104,16 @@ def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
     assert (found.cameras, found.people) == ((), ())
 
 
+def test_note_of_a_camera_that_the_cluster_forgot_while_it_was_written_is_not_read(database: PostgresDatabase) -> None:
+    enrol(database, ADA)
+    board = open_board(database)
+    board.write([note("porch", place(ADA, "porch")), note("yard")])
+    database.rows("DELETE FROM cluster_cameras WHERE name = ? RETURNING name", ("porch",))
+    found = board.read()
+    assert [each.state.camera for each in found.cameras] == ["yard"]
+    assert found.people == ()
+
+
 def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) -> None:
     now, day = time.time(), 86_400.0
     ages = {"new": (0.0, None), "sends": (30 * day, 60.0), "quiet": (30 * day, day), "silent": (30 * day, 8 * day)}
