@@ -198,7 +198,7 @@ class Membership:
         return self._lease.problem
 
     def add_cameras(self, names: Iterable[str], *, always: bool = False) -> None:
-        """Add cameras that the cluster does not know, as far as there is room, or ``always``. Replicas claim them soon."""
+        """Add cameras that the cluster does not know, while there is room, or ``always``. Replicas claim them soon."""
         if self._cameras.add(names, self.view(), always=always):
             self._lease.wake()
 

@@ -36,8 +36,8 @@ class Place(Protocol):
     def has_lease(self) -> bool:
         """Return whether this replica may act as an owner of cameras or as the leader now."""
 
-    def add_cameras(self, names: Iterable[str]) -> None:
-        """Add cameras to the cluster, unless it knows them."""
+    def add_cameras(self, names: Iterable[str], *, always: bool = False) -> None:
+        """Add cameras to the cluster, unless it knows them. ``always``: also if it has no room for them."""
 
     def view(self) -> ClusterView:
         """Return the cluster as of the last renewal of the lease."""

@@ -194,7 +194,8 @@ class Replica:
         """
         known = {each.name for each in self._place.view().cameras}
         lost = set(self._topics.read_cameras(self._notes.read_topics(LIVE))) - known
-        self._place.add_cameras(lost)
+        # A place among the cameras may be free only after days, and no removal would be answered until then.
+        self._place.add_cameras(lost, always=True)
         return bool(lost)
 
     def flush(self, seconds: float) -> None:

@@ -49,7 +49,16 @@ class Replica:
     ``may_lose``: while it is not set, the other parts of the gateway have not left its lost cameras yet.
     """
 
-    def __init__(self, name: str, folder: Path, broker: Broker, url: str, names_s: float, answer_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        broker: Broker,
+        url: str,
+        names_s: float,
+        answer_s: float,
+        most_cameras: int,
+    ) -> None:
         self.name = name
         self.answered: list[str] = []
         self.frames: list[str] = []
@@ -80,7 +89,9 @@ class Replica:
         self.membership = Membership(
             instance,
             lambda: PostgresCoordination(url, LEASE_S),
-            MembershipSettings(ClusterIdentity(CLUSTER, settings.mqtt.base), LEASE_S, names_s, f"http://{name}"),
+            MembershipSettings(
+                ClusterIdentity(CLUSTER, settings.mqtt.base), LEASE_S, names_s, f"http://{name}", most_cameras
+            ),
             self._own.read_revision,
             self._find_cleared,
             is_connected=lambda: self.mqtt.connected,
@@ -177,11 +188,12 @@ class Replicas(dict[str, Replica]):
     def __init__(self, folder: Path, broker: Broker, url: str) -> None:
         super().__init__()
         self.names_s = LEASE_S
+        self.most_cameras = 2_000
         # No reply says that a request that a test holds up takes too long.
         self.answer_s = 60.0
         self.url = url
         self._make: Callable[[str], Replica] = lambda name: Replica(
-            name, folder, broker, url, self.names_s, self.answer_s
+            name, folder, broker, url, self.names_s, self.answer_s, self.most_cameras
         )
 
     def begin(self, name: str) -> Replica:

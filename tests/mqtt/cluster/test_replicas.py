@@ -510,6 +510,25 @@ def test_messages_of_a_camera_that_the_cluster_does_not_know_are_cleared_before_
     assert topic not in retained_messages(broker.port)
 
 
+def test_removal_needs_no_room_among_the_cameras_to_clear_topics_of_a_lost_camera(
+    replicas: Replicas, broker: Broker, device: Client
+) -> None:
+    """Regression: in a full cluster nobody took over the topics, and removals got busy until a row was free."""
+    replicas.most_cameras = 1
+    (replica,) = replicas.start("ada")
+    assert replicas.leader is replica
+    replica.membership.add_cameras(["yard"])
+    wait_for(lambda: "yard" in replica.membership.owned)
+    topic = "facegate/porch/present"
+    replica.notes.add_topics("live", [topic])
+    device.publish(topic, b'{"text": "grace"}', retain=True)
+    wait_for(lambda: topic in retained_messages(broker.port))
+    change_people(replicas)
+    wait_for(lambda: _is_answered(replica))
+    assert topic not in retained_messages(broker.port)
+    assert replica.notes.read_topics("live") == []
+
+
 @pytest.mark.parametrize("change", ["document", "clearing"])
 def test_removal_is_busy_while_the_broker_refuses_a_message(tmp_path: Path, postgres_url: str, change: str) -> None:
     """Regression: a refused message counted as one that the broker has taken."""
