@@ -18,48 +18,42 @@ import os
 
 os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})  # before the import of numpy
 
-import hashlib
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from gateway.model import Descriptor, Person
-from gateway.model.caller import CLI_CALLER
+from benchmarks.gallery_people import (
+    BATCH_PEOPLE,
+    PROBES,
+    Vectors,
+    batches,
+    faces,
+    fill,
+    open_database_gallery,
+    open_gallery,
+    shown,
+)
+from gateway.model import Descriptor
 from gateway.people.curves import measured_curves
-from gateway.people.database_search import DatabaseSearch
 from gateway.people.decision import Decision
 from gateway.people.gallery import Gallery
-from gateway.people.similarity import CROWD_WEIGHT, Similarity, typical_faces
-from gateway.store.cipher import Cipher
-from gateway.store.limits import PeopleLimits
-from gateway.store.protocols import Store
-from gateway.store.records import ExportedPerson, Picture, StoredFace
-from gateway.store.sqlite.store import SqliteStore
+from gateway.people.similarity import CROWD_WEIGHT, typical_faces
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = (1_000, 100_000, 1_000_000)
 POSTGRES_PEOPLE = (1_000, 10_000, 100_000)
-BATCH_PEOPLE = 1_000
-"""People that are created and imported at a time, so that they are never all in memory."""
-
-RECIPE = "random"
-PROBES = 8
-"""Probes that are also searched by brute force. Half are noisy pictures of enrolled people, half are strangers."""
-
 LAP_ROWS = 100_000
 """Rows per timed lap: with few people several searches are timed together."""
 
@@ -69,77 +63,7 @@ MAX_SEARCHES_PER_LAP = 100
 ROUNDING = 1e-5
 """Largest difference between float32 and float64."""
 
-Vectors = NDArray[np.float32]
 Search = Callable[[Descriptor], object]
-Item = TypeVar("Item")
-
-
-def batches(people: int) -> Iterator[Vectors]:
-    """Yield descriptors in batches of BATCH_PEOPLE. They are the same at each call."""
-    for measure_start_in_process in range(0, people, BATCH_PEOPLE):
-        yield _unit(np.random.default_rng([0, measure_start_in_process]), BATCH_PEOPLE)[
-            : people - measure_start_in_process
-        ]
-
-
-def faces(people: int) -> Vectors:
-    """Return the probes."""
-    random = np.random.default_rng(1)
-    known = next(batches(people))
-    seen = known[random.integers(0, len(known), PROBES // 2)] + 0.7 * _unit(random, PROBES // 2)
-    seen /= np.linalg.norm(seen, axis=1, keepdims=True)
-    return np.concatenate([seen, _unit(random, PROBES - len(seen))]).astype(np.float32)
-
-
-def open_store(place: Path | str, people: int = PeopleLimits().people) -> Store:
-    """Open the store in a file, or at an address of PostgreSQL, for so many people."""
-    limits = PeopleLimits(people=people, enrolments_per_hour=1_000_000)
-    if isinstance(place, Path):
-        return SqliteStore(place, limits=limits)
-    # The extra postgres may not be installed.
-    from gateway.store.postgres.opening import open_store as open_postgres
-
-    return open_postgres(place, Cipher(None), limits)
-
-
-def fill(place: Path | str, people: int) -> float:
-    """Fill a new store, and return the imported people per second."""
-    begun = time.perf_counter()
-    with closing(open_store(place, people)) as store:
-        shown = _shown(batches(people), f"{people} people imported", -(-people // BATCH_PEOPLE))
-        for number, descriptors in enumerate(shown):
-            store.archive.import_people(_portables(descriptors, number * BATCH_PEOPLE), CLI_CALLER)
-    return people / (time.perf_counter() - begun)
-
-
-def open_gallery(place: Path | str) -> tuple[Store, Gallery]:
-    """Load the gallery like the gateway at its start (people/wiring.py)."""
-    store, gallery, revision = open_store(place), Gallery(Similarity(typical_faces())), 0
-    # The store returns the changes in portions.
-    while store.faces.revision() != revision:
-        changes = store.faces.changes(revision, RECIPE)
-        gallery.apply(changes)
-        revision = changes.revision
-    return store, gallery
-
-
-def open_database_gallery(url: str) -> tuple[Store, Gallery]:
-    """Load the gallery like a gateway with ``gallery.in_memory: 0`` (people/large_gallery.py)."""
-    # The extra postgres may not be installed.
-    from gateway.store.postgres.opening import open_search_vectors
-
-    store, gallery, revision = open_store(url), Gallery(Similarity(typical_faces())), 0
-    similarity = gallery.similarity
-    vectors = open_search_vectors(
-        url, store, recipe=RECIPE, correct=similarity.correction, correction=similarity.fingerprint
-    )
-    vectors.fill()
-    gallery.search_with(DatabaseSearch(vectors, similarity, gallery.directory))
-    while store.faces.revision() != revision:
-        changes = vectors.changes(revision)
-        gallery.apply(changes)
-        revision = changes.revision
-    return store, gallery
 
 
 def measure_start_in_process(place: Path | str, *, in_database: bool = False) -> dict[str, float]:
@@ -203,7 +127,7 @@ def measure_searches(gallery: Gallery, people: int, rounds: int) -> tuple[float,
         search(probes[0])
     count = min(max(LAP_ROWS // people, 1), MAX_SEARCHES_PER_LAP)
     laps = []
-    for number in _shown(range(rounds), f"{people} people searched", rounds):
+    for number in shown(range(rounds), f"{people} people searched", rounds):
         looked_for = [probes[(number + n) % PROBES] for n in range(count)]
         laps.append([lap_ms(search, looked_for) for search in searches])
     stock_laps, facegate_laps = zip(*laps, strict=True)
@@ -243,19 +167,6 @@ def _three_digits(value: float) -> float:
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def _unit(random: np.random.Generator, count: int) -> Vectors:
-    vectors = random.standard_normal((count, 128), np.float32)
-    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
-
-
-def _portables(descriptors: Vectors, first: int) -> Iterator[ExportedPerson]:
-    for number, descriptor in enumerate(descriptors, first):
-        digest = hashlib.sha256(str(number).encode()).hexdigest()
-        picture = Picture(digest, "import", RECIPE, StoredFace(descriptor, None))
-        yield ExportedPerson(Person("", f"Person {number}"), [picture], [time.time()])
-
-
 def _alike(known: NDArray[np.float64], probes: Vectors, typical: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the similarity as defined in people/similarity.py, (known, probes)."""
     crowds = [(each @ typical.T).max(axis=1) for each in (known, probes)]
@@ -265,10 +176,6 @@ def _alike(known: NDArray[np.float64], probes: Vectors, typical: NDArray[np.floa
 
 def _decision() -> Decision:
     return Decision(0.01, 0.001, measured_curves("facegate"))
-
-
-def _shown(items: Iterable[Item], title: str, total: int) -> Iterable[Item]:
-    return track(items, title, total, console=Console(stderr=True), disable=not sys.stderr.isatty())
 
 
 @click.command(help=__doc__)

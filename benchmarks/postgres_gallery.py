@@ -21,19 +21,8 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from benchmarks.gallery import (
-    RECIPE,
-    Vectors,
-    check,
-    facegate,
-    faces,
-    fill,
-    lap_ms,
-    measure_start_in_process,
-    open_database_gallery,
-    open_gallery,
-    open_store,
-)
+from benchmarks.gallery import check, facegate, lap_ms, measure_start_in_process
+from benchmarks.gallery_people import RECIPE, Vectors, faces, fill, open_database_gallery, open_gallery, open_store
 from device_sim.postgres_server import PostgresServer
 from gateway.model.caller import CLI_CALLER
 from gateway.people.gallery import Gallery

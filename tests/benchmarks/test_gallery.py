@@ -13,7 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import gallery as benchmark
-from benchmarks.gallery import RECIPE, Vectors, batches, check, faces, fill, lap_ms, measure_start, open_gallery
+from benchmarks import gallery_people
+from benchmarks.gallery import check, lap_ms, measure_start
+from benchmarks.gallery_people import RECIPE, Vectors, batches, faces, fill, open_gallery
 from benchmarks.snapshots import snapshot_of
 from gateway.model import Person
 from gateway.model.caller import Caller
@@ -102,8 +104,8 @@ def test_fill_imports_people_in_batches(monkeypatch: pytest.MonkeyPatch, tmp_pat
         events.append("imported")
         return adopt(archive, people, caller)
 
-    monkeypatch.setattr(benchmark, "BATCH_PEOPLE", 10)
-    monkeypatch.setattr(benchmark, "batches", made)
+    monkeypatch.setattr(gallery_people, "BATCH_PEOPLE", 10)
+    monkeypatch.setattr(gallery_people, "batches", made)
     monkeypatch.setattr(RelationalPeopleArchive, "import_people", adopted)
     fill(tmp_path / "people.sqlite", 25)
     assert events == ["made", "imported"] * 3
