@@ -151,7 +151,10 @@ class SightingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """The people on a camera have changed. ``text``: their names, the number of strangers, or ``nobody``."""
+    """The people on a camera have changed.
+
+    ``text``: their names, the number of strangers, or ``nobody``. It is empty if the message was cleared.
+    """
 
     camera: str
     text: str

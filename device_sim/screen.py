@@ -132,7 +132,9 @@ class Board:
             case SightingEvent():
                 self._visits.add(event)
             case Presence():
-                self._present[event.camera] = event.text
+                self._present.pop(event.camera, None)
+                if event.text:
+                    self._present[event.camera] = event.text
 
     def draw(self) -> Sequence[Table]:
         return self._draw_frames(), self._draw_visits()

@@ -12,6 +12,9 @@ from device_sim.model import Contradiction, Message, Presence, SightingEvent
 
 def read(message: Message) -> SightingEvent | Presence | Contradiction:
     """Read a message on ``event`` or ``present``. An invalid one, or one of another camera, is a contradiction."""
+    # The topic was cleared. The gateway says nothing about the camera until its next message there.
+    if message.topic == "present" and not message.payload:
+        return Presence(message.camera, "")
     try:
         data = json.loads(message.payload)
         if data["schema"] != SCHEMA:

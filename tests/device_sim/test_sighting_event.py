@@ -48,3 +48,9 @@ def test_presence_is_its_text() -> None:
     message = Message("sim-1", "present", json.dumps(document).encode(), None, 0)
     assert read(message) == Presence("sim-1", "Ada Lovelace, 1 stranger")
     assert isinstance(read(Message("sim-1", "present", b"{}", None, 0)), Contradiction)
+
+
+def test_cleared_presence_is_no_contradiction() -> None:
+    """Regression: a new owner clears what the replica before it left, and the demo of the cluster reported errors."""
+    assert read(Message("sim-1", "present", b"", None, 0)) == Presence("sim-1", "")
+    assert isinstance(read(Message("sim-1", "event", b"", None, 0)), Contradiction)
