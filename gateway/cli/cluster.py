@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.cluster_view import read_own_cluster
 from gateway.cli.operations import errors_as_messages
 from gateway.cli.options import CONFIG_OPTION, JSON_OPTION
 from gateway.cli.output import print_table
 from gateway.config.find import find_and_load
 from gateway.model.cluster import ClusterView, Replica
-from gateway.people.cluster_store import read_cluster
 
 
 @click.command("cluster", short_help="Print the replicas of a cluster, and who owns which camera.")
@@ -23,11 +23,12 @@ def cluster(config: Path | None, as_json: bool) -> None:
     """Print the replicas of a cluster with their leases, the leader, and the owner of each camera.
 
     The command asks the database, so it works while no replica runs. The exit code is 1 if nobody leads, a camera
-    has no owner, or a live replica is not connected to the broker.
+    has no owner, a live replica is not connected to the broker, or the live replicas belong to another cluster than the
+    settings.
     """
     with errors_as_messages():
         settings = find_and_load(config).settings
-        view = read_cluster(settings)
+        view = read_own_cluster(settings)
     if as_json:
         click.echo(json.dumps(_document(settings.cluster.name, view), ensure_ascii=False))
     else:

@@ -99,6 +99,7 @@ class ClusterView:
 
     ``revision``: of the people in the store. ``leader``: the replica that holds the leadership, also if its lease has
     ended. ``epoch``: the number of changes of the leader. ``replicas`` and ``cameras`` are in the order of their names.
+    ``identity``: the cluster to which the database belongs, None before its first replica.
     """
 
     revision: int = 0
@@ -106,6 +107,7 @@ class ClusterView:
     leader: str | None = None
     epoch: int = 0
     cameras: tuple[OwnedCamera, ...] = ()
+    identity: ClusterIdentity | None = None
 
     @property
     def live(self) -> frozenset[str]:

@@ -17,6 +17,7 @@ from gateway.cli.checkup.rest import check_running_gateway
 from gateway.cli.main import main
 from gateway.cluster.rendezvous import find_favourite
 from gateway.config import RestSettings, Settings
+from gateway.config.find import find_and_load
 from gateway.store.cipher import Cipher
 from gateway.store.limits import PeopleLimits
 from gateway.store.postgres.coordination import PostgresCoordination
@@ -146,6 +147,44 @@ def test_doctor_finds_cameras_that_nobody_follows(cluster: Cluster, postgres_url
     assert [(each.state, each.text) for each in check_cluster(settings)] == [
         ("advice", f"no replica of the cluster {IDENTITY.name} is running: start one")
     ]
+
+
+def test_doctor_names_a_replica_that_was_lost(cluster: Cluster, postgres_url: str, tmp_path: Path) -> None:
+    """Regression: it said nothing of a machine that had died, and told to start one if that was the last replica."""
+    config = {"data": tmp_path, "people": {"store": postgres_url}, "cluster": {"name": IDENTITY.name}}
+    settings = Settings.model_validate(config)
+    with closing(PostgresCoordination(postgres_url, 30)) as coordination:
+        member = Member(IDENTITY, "b", "process", 0.01, 0.01, "1.0", "http://door:5001")
+        coordination.claim_cluster(member)
+        coordination.renew(member, revision=0, serving=True, connected=True)
+        wait_for(lambda: not coordination.read().live)
+    lost = (
+        "to_do",
+        "lost: http://door:5001. A lost replica has died, hangs, or does not reach the database: read its log",
+    )
+    assert [(each.state, each.text) for each in check_cluster(settings)] == [lost]
+    cluster.start("a")
+    both = [lost, ("ok", "1 live replica; a leads")]
+    wait_for(lambda: [(each.state, each.text) for each in check_cluster(settings)] == both)
+
+
+@pytest.mark.parametrize("settings", ["cluster: {name: other}", "cluster: {name: site}\nmqtt: {base: other}"])
+def test_settings_of_another_cluster_are_named(
+    command: Command, cluster: Cluster, tmp_path: Path, settings: str
+) -> None:
+    """Regression: the command and the doctor said that all was well, though the settings were of another cluster."""
+    cluster.start("a")
+    wait_for(lambda: bool(cluster.leaders()))
+    (tmp_path / "gateway.yaml").write_text(settings)
+    done = command()
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "belongs to the cluster site on the base topic facegate" in done.stderr
+    found = list(check_cluster(find_and_load(tmp_path / "gateway.yaml").settings))
+    assert [each.state for each in found] == ["to_do"]
+    assert "correct cluster.name and mqtt.base" in found[0].text
+    cluster.stop("a")
+    # A cluster without replicas may get another name.
+    assert "belongs to" not in command().stderr
 
 
 def test_doctor_gives_a_replica_no_advice_to_start_the_service() -> None:

@@ -24,7 +24,7 @@ LEASE_S = 1.5
 NO_END_S = 60.0
 """A lease that does not end while a test waits: what moves within that time was released."""
 
-IDENTITY = ClusterIdentity("site", "home")
+IDENTITY = ClusterIdentity("site", "facegate")
 """The cluster of all replicas, unless a test says otherwise."""
 
 CONFIGURED = frozenset({"configured"})

@@ -13,7 +13,7 @@ from gateway.cluster.boot_clock import boot_time
 from gateway.cluster.rendezvous import find_favourite
 from gateway.errors import Busy
 from gateway.store.postgres.coordination import PostgresCoordination
-from tests.cluster.support import CONFIGURED, LEASE_S, NO_END_S, Cluster, cluster_running
+from tests.cluster.support import CONFIGURED, IDENTITY, LEASE_S, NO_END_S, Cluster, cluster_running
 from tests.support import WAIT_S, wait_for
 
 CAMERAS = [f"cam{n}" for n in range(12)]
@@ -386,7 +386,7 @@ def test_row_of_a_camera_stays_while_the_journal_has_topics_of_it(patient_cluste
     a.membership.add_cameras(CAMERAS)
     wait_for(lambda: a.known_cameras() == set(CAMERAS))
     with database.transaction() as db:
-        db.execute("INSERT INTO retained_topics (topic, owner) VALUES ('home/cam1/state', 'live')")
+        db.execute("INSERT INTO retained_topics (topic, owner) VALUES (?, 'live')", (f"{IDENTITY.base}/cam1/state",))
     # The name of the one begins with that of the other.
     for camera in ("cam10", "cam1"):
         a.membership.forget_camera(camera)

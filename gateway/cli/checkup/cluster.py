@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.cli.checkup.finding import Finding, from_error
+from gateway.cli.cluster_view import read_own_cluster
 from gateway.cli.output import count
 from gateway.config import Settings
 from gateway.errors import GatewayError
-from gateway.people.cluster_store import read_cluster
 
 _COMMAND = "facegate cluster"
 _MOST_NAMES = 5
@@ -19,14 +19,19 @@ def check_cluster(settings: Settings) -> Iterator[Finding]:
     if settings.cluster.name is None:
         return
     try:
-        view = read_cluster(settings)
+        view = read_own_cluster(settings)
     except GatewayError as error:
         yield from_error("cluster", error)
         return
     live = [each for each in view.replicas if each.is_live]
+    lost = [each.address or each.id for each in view.replicas if view.state_of(each) == "lost"]
+    if lost:
+        text = f"lost: {_list(lost)}. A lost replica has died, hangs, or does not reach the database: read its log"
+        yield Finding("cluster", "to_do", text, "journalctl -u facegate")
     if not live:
-        text = f"no replica of the cluster {settings.cluster.name} is running: start one"
-        yield Finding("cluster", "advice", text, _COMMAND)
+        if not lost:
+            text = f"no replica of the cluster {settings.cluster.name} is running: start one"
+            yield Finding("cluster", "advice", text, _COMMAND)
         return
     if view.live_leader is None:
         yield Finding("cluster", "to_do", f"{count(len(live), 'live replica')}, and none leads", _COMMAND)
@@ -35,8 +40,8 @@ def check_cluster(settings: Settings) -> Iterator[Finding]:
     if apart := [each.id for each in live if not each.connected]:
         text = f"not connected to the broker: {_list(apart)}; check mqtt.host and the login there"
         yield Finding("cluster", "to_do", text, _COMMAND)
-    if lost := view.cameras_without_owner:
-        yield Finding("cluster", "to_do", f"no replica follows {_list(lost)}: see what the replicas say", _COMMAND)
+    if free := view.cameras_without_owner:
+        yield Finding("cluster", "to_do", f"no replica follows {_list(free)}: see what the replicas say", _COMMAND)
 
 
 def _list(names: list[str] | tuple[str, ...]) -> str:

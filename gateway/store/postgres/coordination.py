@@ -48,13 +48,14 @@ class PostgresCoordination:
         return self.read() if self._run(statements.RENEW, *_own(member), *values) else None
 
     def read(self) -> ClusterView:
-        ((revision, holder, epoch, replicas, cameras),) = self._run(statements.READ)
+        ((revision, holder, epoch, replicas, cameras, name, base),) = self._run(statements.READ)
         return ClusterView(
             int(revision),
             tuple(_replica(each) for each in replicas or ()),
             holder,
             epoch,
             tuple(OwnedCamera(*each) for each in cameras or ()),
+            None if name is None else ClusterIdentity(name, base),
         )
 
     def claim_leadership(self, member: Member, epoch: int) -> int | None:

@@ -78,7 +78,9 @@ SELECT
         extract(epoch FROM lease_until - clock_timestamp()), extract(epoch FROM names_until - clock_timestamp()),
         process = ''
     ) ORDER BY id) FROM cluster_replicas),
-    (SELECT json_agg(json_build_array(name, owner, epoch) ORDER BY name) FROM cluster_cameras)
+    (SELECT json_agg(json_build_array(name, owner, epoch) ORDER BY name) FROM cluster_cameras),
+    cluster,
+    base
 FROM cluster_leader
 """
 
