@@ -42,7 +42,7 @@ class Demo:
 
 @pytest.mark.parametrize("broker", ["auto", "amqtt"])
 def test_demo_prints_names_and_ends_all_processes(tmp_path: Path, broker: str) -> None:
-    demo = Demo(tmp_path / "data", "--for", "6", "--rate", "2", "--broker", broker)
+    demo = Demo(tmp_path / "data", "--for", "12", "--rate", "2", "--broker", broker)
     out = demo.wait_for_end()
     assert demo.process.returncode == 0, out
     assert "Gateway: ready" in out
@@ -60,7 +60,7 @@ def test_demo_leaves_nothing_at_a_broker_that_goes_on(tmp_path: Path) -> None:
     with broker_running(tmp_path) as broker:
         other = Client(broker.port)
         other.publish("facegate/porch/present", b"of a gateway that is off now", retain=True)
-        demo = Demo(tmp_path / "data", "--for", "3", "--rate", "2", broker_port=broker.port)
+        demo = Demo(tmp_path / "data", "--for", "10", "--rate", "2", broker_port=broker.port)
         wait_for(lambda: "facegate/demo-1/present" in retained_messages(broker.port), 60)
         out = demo.wait_for_end()
         assert demo.process.returncode == 0, out

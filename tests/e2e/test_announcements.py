@@ -173,10 +173,11 @@ def test_no_name_stands_anywhere_after_the_gateway_was_killed(
 
     # The person must be there until the kill, also on a busy machine.
     process = start(gone_s=60)
-    household.send_frames_until(household.sees_obama)
-    household.next_event("recognised")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with ended_at_exit(process):
+        household.send_frames_until(household.sees_obama)
+        household.next_event("recognised")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     # Nothing has changed at the broker, except the last will.
     assert household.sees_obama()
     process = start(gone_s=1)
@@ -193,11 +194,12 @@ def test_no_name_stands_anywhere_after_kills_at_any_moment(
     """Ten kills, each a random time after the first frame of the run."""
     for _ in range(10):
         process = start_gateway(tmp_path, private_broker, people={"folder": str(KNOWN_FACES)})
-        household.send_frames_until(household.is_online)
-        end = time.monotonic() + random.uniform(0, 2)
-        household.send_frames_until(lambda end=end: time.monotonic() > end)  # type: ignore[misc]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with ended_at_exit(process):
+            household.send_frames_until(household.is_online)
+            end = time.monotonic() + random.uniform(0, 2)
+            household.send_frames_until(lambda end=end: time.monotonic() > end)  # type: ignore[misc]
+            process.send_signal(signal.SIGKILL)
+            process.wait()
         wait_for(lambda: not household.is_online())
     with ended_at_exit(start_gateway(tmp_path, private_broker, people={"folder": str(KNOWN_FACES)})):
         wait_for(lambda: household.is_online() and household.sees_nobody())
