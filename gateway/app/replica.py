@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 
 from gateway.app.parts import JoinedParts
 from gateway.app.people_follower import PeopleFollower
@@ -42,8 +42,8 @@ class ReplicaParts:
 
     def __init__(self, settings: Settings, instance: str) -> None:
         self._settings = settings
-        self._store = open_cluster_store(settings, instance)
-        self.owned = OwnedCameras(shared=True, owner=instance)
+        self._store = open_cluster_store(settings)
+        self.owned = OwnedCameras(shared=True)
         cluster = settings.cluster
         self.membership = Membership(
             instance,
@@ -194,17 +194,18 @@ class ReplicaParts:
         self._places.close()
         self._store.close()
 
-    def _move(self, gained: Set[str], lost: Set[str]) -> None:
+    def _move(self, gained: Mapping[str, int], lost: Set[str]) -> None:
         replica = self._parts.mqtt.replica
         assert replica is not None
         if lost:
             # First, so that the broker has what the cameras showed last.
             if self._moves is not None:
-                self._moves.move(set(), lost)
+                self._moves.move({}, lost)
             for camera in lost:
                 self._writer.release(camera)
             replica.release_cameras(sorted(lost))
         if gained:
+            self._writer.take(gained)
             if self._moves is not None:
                 self._moves.move(gained, set())
             replica.gain_cameras()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,8 +15,8 @@ from gateway.errors import Busy
 log = logging.getLogger(__name__)
 
 OnLeader = Callable[[bool], object]
-OnCameras = Callable[[Set[str], Set[str]], object]
-"""A function that is called with the gained and the lost cameras."""
+OnCameras = Callable[[Mapping[str, int], Set[str]], object]
+"""A function that is called with the gained cameras, each with its epoch, and with the lost ones."""
 
 RETRY_S = 0.5
 """Seconds after which a change is told again, if a listener failed."""
@@ -33,7 +33,7 @@ class Change:
     """The difference between what the listeners know and what the replica holds."""
 
     lost: Set[str]
-    gained: Set[str]
+    gained: Mapping[str, int]
     ends_leadership: bool
     begins_leadership: bool
     is_other_admission: bool
@@ -50,7 +50,7 @@ def find_change(known: Holdings, told: Holdings, held: Holdings) -> Change:
     """
     return Change(
         {name for name, epoch in known.cameras.items() if held.cameras.get(name) != epoch},
-        {name for name, epoch in held.cameras.items() if told.cameras.get(name) != epoch},
+        {name: epoch for name, epoch in held.cameras.items() if told.cameras.get(name) != epoch},
         known.leads_since is not None and known.leads_since != held.leads_since,
         held.leads_since is not None and told.leads_since != held.leads_since,
         known.admission != held.admission,
@@ -141,7 +141,7 @@ class ListenerCaller:
         self._told = told = _keep_held(self._told, held)
         has_left = not change.ends_leadership or _call([partial(each, False) for each in reversed(self._on_leader)])
         if change.lost:
-            has_left &= _call([partial(each, set(), change.lost) for each in reversed(self._on_cameras)])
+            has_left &= _call([partial(each, {}, change.lost) for each in reversed(self._on_cameras)])
         if not has_left:
             return False
         _log_loss(change)
@@ -168,7 +168,7 @@ def _log_loss(change: Change) -> None:
         log.info("this replica does not own %s any more", _list(change.lost))
 
 
-def _list(cameras: Set[str]) -> str:
+def _list(cameras: Collection[str]) -> str:
     """Return the names of the first cameras, since there may be thousands, and the number of the others."""
     more = len(cameras) - MAX_LISTED
     others = f" and {more} more" if more > 0 else ""

@@ -112,10 +112,10 @@ class Membership:
         """Add listeners, before the start. They are called by one thread, one after the other.
 
         ``on_leader``: called with True when this replica becomes the leader, and with False when it leads no more.
-        ``on_cameras``: called with the gained and the lost cameras. Losses come before gains and in the reverse order
-        of the listeners. A camera that is handed over is free for others only after all listeners have returned.
-        A listener that raises an exception is called again with the same cameras. ``on_fatal``: called, by another
-        thread, with the error of a replica that has just started, and belongs to another cluster.
+        ``on_cameras``: called with the gained cameras, each with its epoch, and the lost ones. Losses come before gains
+        and in the reverse order of the listeners. A camera that is handed over is free for others only after all have
+        returned. A listener that raises an exception is called again with the same cameras. ``on_fatal``: called, by
+        another thread, with the error of a replica that has just started, and belongs to another cluster.
         """
         if on_fatal is not None:
             self._on_fatal = on_fatal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gateway.attempts import Attempts
@@ -35,6 +35,8 @@ class BoardWriter:
         self._lock = threading.Lock()
         self._notes: dict[str, CameraNote] = {}
         self._changed: set[str] = set()
+        # The epochs in which this replica owns its cameras.
+        self._epochs: dict[str, int] = {}
         failure = "the board of the live cameras cannot be written now"
         self._attempts = Attempts(log, failure)
         self._thread = PeriodicThread("live board", WRITE_INTERVAL_S, self.write, failure)
@@ -52,21 +54,31 @@ class BoardWriter:
         with self._lock:
             changed, self._changed = self._changed, set()
             notes = [self._notes[name] for name in sorted(changed) if name in self._notes]
+            epochs = dict(self._epochs)
         if not notes:
             return
         with self._attempts.attempt():
             try:
-                self._board.write(notes)
+                self._board.write(notes, epochs)
             except GatewayError:
                 with self._lock:
                     self._changed |= changed
                 raise
 
+    def take(self, epochs: Mapping[str, int]) -> None:
+        """Write about cameras, as long as this replica owns them in these epochs."""
+        with self._lock:
+            self._epochs.update(epochs)
+
     def release(self, camera: str) -> None:
         """Write nothing about a camera any more: another replica follows it."""
         with self._lock:
-            self._notes.pop(camera, None)
-            self._changed.discard(camera)
+            self._epochs.pop(camera, None)
+            self._drop(camera)
+
+    def _drop(self, camera: str) -> None:
+        self._notes.pop(camera, None)
+        self._changed.discard(camera)
 
     def announce_snapshot(self, camera: str, picture: bytes) -> None:
         """Do nothing: the store has the picture with the sighting."""
@@ -116,7 +128,7 @@ class BoardWriter:
     def remove_camera(self, camera: str) -> None:
         with self._lock:
             is_noted = camera in self._notes
-        self.release(camera)
+            self._drop(camera)
         self._on_removed(camera)
         try:
             # Without a note, this replica has written nothing, but the owner of the camera may have.

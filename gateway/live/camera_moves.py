@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import TimeoutError as FutureTimeout
 
 from gateway.errors import Busy
@@ -46,8 +46,8 @@ class CameraMoves:
         self._has_lease = has_lease
         self._clock = clock
 
-    def move(self, gained: Set[str], lost: Set[str]) -> None:
-        """Leave the lost cameras to other replicas, and follow the gained ones.
+    def move(self, gained: Mapping[str, int], lost: Set[str]) -> None:
+        """Leave the lost cameras to other replicas, and follow the gained ones, each with its epoch.
 
         When this returns, frames of the lost cameras change nothing here. If the lease lasts, the store has their open
         sightings. Those of the gained cameras go on, as the store has them. Raise GatewayError if the store fails.
@@ -81,9 +81,9 @@ class CameraMoves:
                     raise
                 time.sleep(RETRY_S)
 
-    def _take(self, names: Set[str]) -> None:
+    def _take(self, epochs: Mapping[str, int]) -> None:
         # Not in the thread of the live cameras, which never waits for the store.
-        history = self._read_history(names)
-        self._live.call(lambda: self._state.take_cameras(names, history, self._clock()))
+        history = self._read_history(epochs.keys())
+        self._live.call(lambda: self._state.take_cameras(epochs, history, self._clock()))
         # Last, so that no frame comes before the sightings that it may continue.
-        self._owned.add(names)
+        self._owned.add(epochs.keys())

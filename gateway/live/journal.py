@@ -48,7 +48,7 @@ class Journal:
 
     ``writes``: an executor with one thread, which keeps the order. ``is_ignored``: returns whether nobody wants to be
     told about an unknown group; it may wait for the store. ``post``: lets the thread of the live cameras call a
-    function. ``owner``: this replica, if it shares the cameras with others.
+    function. ``shared``: replicas share the cameras, and this one writes only of those that it took.
     """
 
     def __init__(
@@ -57,21 +57,21 @@ class Journal:
         writes: Executor,
         is_ignored: Callable[[int], bool],
         post: Callable[[Callable[[], None]], None],
-        owner: str | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
         self._store = store
         self._writes = writes
         self._is_ignored = is_ignored
         self._post = post
-        self._owner = owner
         self._waiting: dict[str, SightingRecord] = {}
         self._write: Future[None] | None = None
         self._retry_at = -math.inf
         # Since the last write began: it may fail, and be repeated.
         self._forgotten = _Forgotten()
         self._deleted: set[str] = set()
-        # The cameras that another replica follows now.
-        self._released: set[str] = set()
+        # The epochs in which this replica owns its cameras; None for a single gateway.
+        self._epochs: dict[str, int] | None = {} if shared else None
 
     def add(self, sighting: OpenSighting) -> None:
         """Note that a sighting changed. ``flush`` writes it."""
@@ -97,16 +97,15 @@ class Journal:
 
         ``write``: write the records that wait. Otherwise they are dropped: the other replica may have newer ones.
         """
-        self._released.update(names)
         if write:
             self._write_now()
-        else:
-            self._waiting = _without_cameras(self._waiting, self._released)
+        self._waiting = _without_cameras(self._waiting, names)
+        self._epochs = {name: each for name, each in (self._epochs or {}).items() if name not in names}
         return self.run(lambda: None)
 
-    def take_cameras(self, names: Collection[str]) -> None:
-        """Write the records of cameras again that were left to another replica before."""
-        self._released.difference_update(names)
+    def take_cameras(self, epochs: Mapping[str, int]) -> None:
+        """Write the records of cameras, as long as this replica owns them in these epochs."""
+        self._epochs = {**(self._epochs or {}), **epochs}
 
     def flush(self) -> None:
         """Write all waiting records, in the other thread. A store that is busy gets them later, together."""
@@ -115,7 +114,8 @@ class Journal:
         if self._waiting and is_over and time.monotonic() >= self._retry_at:
             records, forgotten = self._waiting, _Forgotten()
             self._waiting, self._forgotten = {}, forgotten
-            self._write = self.run(lambda: self._save(records, forgotten))
+            epochs = self._epochs
+            self._write = self.run(lambda: self._save(records, forgotten, epochs))
 
     def take_deleted(self) -> set[str]:
         """Return the ids of sightings that the store did not have any more, since the last call."""
@@ -146,22 +146,30 @@ class Journal:
         """Run a step in the other thread, after those before it."""
         return self._writes.submit(_run, step)
 
-    def _save(self, records: Mapping[str, SightingRecord], forgotten: _Forgotten) -> None:
+    def _save(
+        self, records: Mapping[str, SightingRecord], forgotten: _Forgotten, epochs: Mapping[str, int] | None
+    ) -> None:
         try:
-            deleted = self._store.save(list(records.values()), self._owner)
+            deleted = self._store.save(list(records.values()), epochs)
         except GatewayError as error:
             log.error("sightings cannot be stored now: %s", error)
-            self._post(lambda: self._wait_again(records, forgotten))
+            self._post(lambda: self._wait_again(records, forgotten, epochs))
         else:
             if deleted:
                 self._post(lambda: self._deleted.update(deleted))
 
-    def _wait_again(self, records: Mapping[str, SightingRecord], forgotten: _Forgotten) -> None:
+    def _wait_again(
+        self, records: Mapping[str, SightingRecord], forgotten: _Forgotten, epochs: Mapping[str, int] | None
+    ) -> None:
         self._retry_at = time.monotonic() + RETRY_S
         # Somebody who is enrolled under the same name now must not get them.
         for slug in forgotten.people:
             records = _without_person(records, slug)
-        records = _without_cameras(records, self._released | forgotten.cameras)
+        records = _without_cameras(records, forgotten.cameras)
+        # Another owner may have written newer ones, also of a camera that came back meanwhile.
+        now = self._epochs
+        if epochs is not None and now is not None:
+            records = _without_cameras(records, [name for name, epoch in epochs.items() if now.get(name) != epoch])
         newer = {key: each.after(records[key]) if key in records else each for key, each in self._waiting.items()}
         self._waiting = {**records, **newer}
         self._drop_oldest()

@@ -9,11 +9,10 @@ from collections.abc import Callable, Collection
 class OwnedCameras:
     """The cameras of this gateway. Safe to use from any thread.
 
-    ``shared``: replicas share the cameras. ``owner``: this replica, as the database of the cluster knows it.
+    ``shared``: replicas share the cameras.
     """
 
-    def __init__(self, *, shared: bool = False, owner: str | None = None) -> None:
-        self.owner = owner
+    def __init__(self, *, shared: bool = False) -> None:
         self._lock = threading.Lock()
         self._names: frozenset[str] | None = frozenset() if shared else None
         self._listeners: list[Callable[[], None]] = []

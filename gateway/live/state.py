@@ -75,12 +75,12 @@ class LiveState:
         for name in sorted(open_on):
             self._end_disabled(name, moment)
 
-    def take_cameras(self, names: Collection[str], history: History, moment: Moment) -> None:
-        """Follow cameras that another replica followed, or none."""
-        self._journal.take_cameras(names)
+    def take_cameras(self, epochs: Mapping[str, int], history: History, moment: Moment) -> None:
+        """Follow cameras that another replica followed, or none. ``epochs``: those in which this one owns them."""
+        self._journal.take_cameras(epochs)
         # The history has only the sightings of these cameras, and not the last ones of each person.
         self.follow_people(moment)
-        self._continue_cameras(history, moment, names)
+        self._continue_cameras(history, moment, epochs.keys())
 
     def release_cameras(self, names: Collection[str], *, write: bool) -> Future[None]:
         """Leave cameras to another replica. Return a future that is done when the store has their sightings.

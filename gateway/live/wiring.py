@@ -60,8 +60,8 @@ def build_live(settings: Settings, parts: LiveParts) -> LiveService:
     live, again_s = settings.live, settings.sightings.again_s
     gallery, decision = parts.people.gallery, parts.people.decision
     judge = FaceJudge(gallery, decision)
-    groups, owner = parts.people.groups, parts.owned.owner
-    journal = Journal(parts.people.sightings, parts.writes, groups.is_ignored, tasks.put, owner)
+    groups, shared = parts.people.groups, parts.owned.names is not None
+    journal = Journal(parts.people.sightings, parts.writes, groups.is_ignored, tasks.put, shared=shared)
     presence = PresenceBoard(parts.announcer)
     book = SightingBook(
         SightingDecision(gallery, decision),

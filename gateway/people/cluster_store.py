@@ -56,8 +56,8 @@ def open_coordination(settings: Settings) -> Coordination:
     return PostgresCoordination(url, settings.cluster.lease_s)
 
 
-def open_cluster_store(settings: Settings, replica: str) -> ClusterStore:
-    """Open these parts for a replica. The database may be away. Raise StartError."""
+def open_cluster_store(settings: Settings) -> ClusterStore:
+    """Open these parts. The database may be away. Raise StartError."""
     if (url := settings.people.postgres_url) is None:
         raise ConfigError("cluster.name needs a store that replicas share: set people.store to postgresql://…")
     # The library is an extra: a single gateway does not need it.
@@ -82,7 +82,7 @@ def open_cluster_store(settings: Settings, replica: str) -> ClusterStore:
     return ClusterStore(
         lambda: PostgresCoordination(url, settings.cluster.lease_s),
         notes,
-        PostgresLiveBoard(database, replica),
+        PostgresLiveBoard(database),
         events,
         sessions,
         close,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -142,7 +142,7 @@ class Cluster:
         if connected:
             replica.is_connected.set()
 
-        def on_cameras(gained: Set[str], lost: Set[str]) -> None:
+        def on_cameras(gained: Mapping[str, int], lost: Set[str]) -> None:
             if replica.failures:
                 replica.failures -= 1
                 raise RuntimeError("a part of the gateway has a bug")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from gateway.store.postgres.live_board import choose_places
 from gateway.store.protocols.live_board import Board, CameraNote
@@ -15,7 +15,7 @@ class MemoryBoard:
         self.notes: dict[str, CameraNote] = {}
         self.writes = 0
 
-    def write(self, notes: Sequence[CameraNote]) -> None:
+    def write(self, notes: Sequence[CameraNote], _epochs: Mapping[str, int]) -> None:
         self.writes += 1
         self.notes.update({each.state.camera: each for each in notes})
 

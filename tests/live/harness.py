@@ -153,7 +153,7 @@ class LiveHarness:
         self.announcer = RecordedAnnouncer()
         self.switches = Switches(self.store.camera_switches, "facegate")
         gallery = self.people.gallery
-        judge, journal = FaceJudge(gallery, self.decision), self._make_journal()
+        judge, journal = FaceJudge(gallery, self.decision), self._make_journal(shared)
         presence = PresenceBoard(self.announcer)
         self.book = SightingBook(
             SightingDecision(gallery, self.decision),
@@ -185,8 +185,13 @@ class LiveHarness:
         entry, _ = self.people.registry.enrol(name, samples, REST_CALLER)
         return entry.person
 
-    def _make_journal(self) -> Journal:
-        return Journal(self.people.sightings, ImmediateExecutor(), self.people.groups.is_ignored, lambda task: task())
+    def _make_journal(self, shared: bool) -> Journal:
+        if shared:
+            # As PostgreSQL has it for replicas.
+            with self.store.database.transaction() as db:
+                db.execute("CREATE TABLE IF NOT EXISTS cluster_cameras (name TEXT PRIMARY KEY, epoch INTEGER)")
+        executor, is_ignored = ImmediateExecutor(), self.people.groups.is_ignored
+        return Journal(self.people.sightings, executor, is_ignored, lambda task: task(), shared=shared)
 
     def _find_group(self, face: FoundFace, camera: str, moment: float, done: GroupFound) -> None:
         group = None
@@ -197,8 +202,21 @@ class LiveHarness:
 
     def take(self, *cameras: str) -> None:
         """Follow cameras, as a replica that becomes their owner."""
-        self.state.take_cameras(cameras, History.read_cameras(self.people.sightings, cameras), self.now)
+        epochs = self.claim(*cameras)
+        self.state.take_cameras(epochs, History.read_cameras(self.people.sightings, cameras), self.now)
         self.owned.add(cameras)
+
+    def claim(self, *cameras: str) -> dict[str, int]:
+        """Return new epochs of cameras, which are those in the store from now on."""
+        with self.store.database.transaction() as db:
+            for each in cameras:
+                db.execute(
+                    "INSERT INTO cluster_cameras (name, epoch) VALUES (?, 1)"
+                    " ON CONFLICT (name) DO UPDATE SET epoch = epoch + 1",
+                    (each,),
+                )
+            rows = db.execute("SELECT name, epoch FROM cluster_cameras").fetchall()
+        return {name: epoch for name, epoch in rows if name in cameras}
 
     def release(self, *cameras: str, write: bool = True) -> None:
         """Leave cameras to another replica. ``write``: the lease has not ended."""

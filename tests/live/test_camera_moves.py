@@ -175,8 +175,8 @@ def test_camera_is_taken_when_a_busy_store_answers_again(tmp_path: Path, monkeyp
     parts = harness.service, live.state, live.owned, live.people.sightings
     try:
         with pytest.raises(Busy):
-            CameraMoves(*parts, lambda: False).move({"porch"}, set())
-        CameraMoves(*parts, lambda: True).move({"porch"}, set())
+            CameraMoves(*parts, lambda: False).move(live.claim("porch"), set())
+        CameraMoves(*parts, lambda: True).move(live.claim("porch"), set())
         assert live.owned.names == frozenset({"porch"})
         assert not failures
     finally:
@@ -189,9 +189,9 @@ def test_moves_are_made_by_the_thread_of_the_live_cameras(tmp_path: Path) -> Non
     moves = CameraMoves(harness.service, live.state, live.owned, live.people.sightings, lambda: True)
     try:
         assert harness.answer(b"one").cancelled()
-        moves.move({"porch"}, set())
+        moves.move(live.claim("porch"), set())
         assert harness.answer(b"two").result(TIMEOUT_S).faces
-        moves.move(set(), {"porch"})
+        moves.move({}, {"porch"})
         assert harness.answer(b"three").cancelled()
         assert harness.service.cameras() == []
     finally:
@@ -203,10 +203,10 @@ def test_frame_in_work_changes_nothing_when_its_camera_has_left_and_come_back(tm
     live = harness.live
     moves = CameraMoves(harness.service, live.state, live.owned, live.people.sightings, lambda: True)
     try:
-        moves.move({"porch"}, set())
+        moves.move(live.claim("porch"), set())
         answer = harness.submit()
-        moves.move(set(), {"porch"})
-        moves.move({"porch"}, set())
+        moves.move({}, {"porch"})
+        moves.move(live.claim("porch"), set())
         harness.workers.report(face(ADAS))
         wait_for(answer.done)
         assert answer.cancelled()

@@ -42,7 +42,7 @@ def test_records_that_wait_for_the_store_are_bounded(monkeypatch: pytest.MonkeyP
     saved: list[int] = []
 
     class FullStore:
-        def save(self, records: list[object], _owner: object) -> None:
+        def save(self, records: list[object], _epochs: object) -> None:
             saved.append(len(records))
             raise GatewayError("the disk is full")
 
@@ -64,7 +64,7 @@ def test_failed_write_does_not_hold_up_the_thread_of_the_writes(monkeypatch: pyt
     saved: list[int] = []
 
     class AwayStore:
-        def save(self, records: list[object], _owner: object) -> list[str]:
+        def save(self, records: list[object], _epochs: object) -> list[str]:
             saved.append(len(records))
             if len(saved) == 1:
                 raise GatewayError("the database is away")
@@ -92,7 +92,7 @@ def test_records_of_a_write_that_failed_do_not_come_back_after_their_camera_was_
     steps: list[object] = []
 
     class FirstBusyStore:
-        def save(self, records: list[SightingRecord], _owner: object) -> list[str]:
+        def save(self, records: list[SightingRecord], _epochs: object) -> list[str]:
             steps.append([each.sighting.id for each in records])
             if len(steps) == 1:
                 raise GatewayError("the database is away")
@@ -112,6 +112,35 @@ def test_records_of_a_write_that_failed_do_not_come_back_after_their_camera_was_
     journal.flush()
     executor.run()
     assert steps == [["s1"], "porch", ["s2"]]
+
+
+def test_records_of_a_write_that_failed_are_dropped_if_their_camera_was_lost_and_gained_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Regression: they were written again, over newer ones of the owner between."""
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    saved: list[tuple[list[str], object]] = []
+
+    class FirstBusyStore:
+        def save(self, records: list[SightingRecord], epochs: object) -> list[str]:
+            saved.append(([each.sighting.id for each in records], epochs))
+            if len(saved) == 1:
+                raise GatewayError("the database is away")
+            return []
+
+    executor = LateExecutor()
+    store: Sightings = FirstBusyStore()  # type: ignore[assignment]  # only this method is called
+    journal = Journal(store, executor, lambda _group: False, lambda task: task(), shared=True)
+    journal.take_cameras({"porch": 1})
+    journal.add(opened(1))
+    journal.flush()
+    journal.release_cameras({"porch"}, write=False)
+    journal.take_cameras({"porch": 3})
+    executor.run()
+    journal.add(opened(2))
+    journal.flush()
+    executor.run()
+    assert saved == [(["s1"], {"porch": 1}), (["s2"], {"porch": 3})]
 
 
 def opened(n: int) -> OpenSighting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence, Presence, PresentPerson
@@ -49,18 +49,14 @@ ORDER BY cluster_cameras.name
 
 
 class PostgresLiveBoard:
-    """The tables of the board, as store.protocols.LiveBoard describes it. ``owner``: the replica that writes.
+    """The tables of the board, as store.protocols.LiveBoard describes it."""
 
-    What it writes of a camera that it does not own any more is dropped.
-    """
-
-    def __init__(self, database: Database, owner: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._owner = owner
 
-    def write(self, notes: Sequence[CameraNote]) -> None:
+    def write(self, notes: Sequence[CameraNote], epochs: Mapping[str, int]) -> None:
         with self._database.transaction() as db:
-            owned = find_owned_cameras(db, self._owner)
+            owned = find_owned_cameras(db, epochs)
             for note in notes:
                 if note.state.camera in owned:
                     _write(db, note)

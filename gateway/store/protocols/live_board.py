@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,8 +32,11 @@ class LiveBoard(Protocol):
     The texts of what was seen before (``Presence.last_text``) and the switches are not on it.
     """
 
-    def write(self, notes: Sequence[CameraNote]) -> None:
-        """Replace the notes of cameras. People who do not exist are left out."""
+    def write(self, notes: Sequence[CameraNote], epochs: Mapping[str, int]) -> None:
+        """Replace the notes of cameras. People who do not exist are left out.
+
+        ``epochs``: those in which the replica owns the cameras. Notes of a camera that was claimed since are dropped.
+        """
 
     def forget(self, camera: str) -> None:
         """Remove a camera."""

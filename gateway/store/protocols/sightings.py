@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.model import Descriptor, Person
@@ -20,13 +20,13 @@ class Sightings(Protocol):
     out of records: nothing can be compared with them. Sightings that cannot be read are left out too.
     """
 
-    def save(self, records: Sequence[SightingRecord], owner: str | None = None) -> list[str]:
+    def save(self, records: Sequence[SightingRecord], epochs: Mapping[str, int] | None = None) -> list[str]:
         """Write sightings, or replace them by their ids. A record without a face leaves a stored face as it is.
 
         A sighting that was deleted meanwhile, such as by an erasure, is not stored again: the ids of such sightings are
         returned. A sighting of a person who was removed meanwhile, also as a candidate, is not stored. Neither is a
-        sighting that ended, if ``SightingLimits.keep_days`` is 0. ``owner``: the replica of a cluster that writes. What
-        it writes of a camera that it does not own any more is dropped: the next owner may have newer records.
+        sighting that ended, if ``SightingLimits.keep_days`` is 0. ``epochs``: those in which a replica of a cluster
+        owns the cameras. Records of a camera that was claimed since are dropped: an owner may have written newer ones.
         """
 
     def read_open(self) -> list[SightingRecord]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.store.relational.database import Connection
 
 
-def find_owned_cameras(db: Connection, owner: str) -> set[str]:
-    """Return the cameras that a replica owns, within a write transaction.
+def find_owned_cameras(db: Connection, epochs: Mapping[str, int]) -> set[str]:
+    """Return those of the cameras that nobody has claimed since these epochs, within a write transaction.
 
     Such transactions come one after the other, over all replicas. So what the next owner of a camera writes comes
-    after all that the former one may write.
+    after all that the former one may write. The replica is not enough: it may have lost a camera and claimed it again
+    while a write waited, and another owner may have written newer things meanwhile.
     """
-    return {name for (name,) in db.execute("SELECT name FROM cluster_cameras WHERE owner = ?", (owner,)).fetchall()}
+    rows = db.execute("SELECT name, epoch FROM cluster_cameras").fetchall()
+    return {name for name, epoch in rows if epochs.get(name) == epoch}

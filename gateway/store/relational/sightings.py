@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.model import Descriptor, Person
@@ -59,9 +59,9 @@ class RelationalSightings:
         self._limits = limits
         self._damaged: set[int] = set()
 
-    def save(self, records: Sequence[SightingRecord], owner: str | None = None) -> list[str]:
+    def save(self, records: Sequence[SightingRecord], epochs: Mapping[str, int] | None = None) -> list[str]:
         with self._database.transaction() as db:
-            owned = None if owner is None else find_owned_cameras(db, owner)
+            owned = None if epochs is None else find_owned_cameras(db, epochs)
             records = [each for each in records if owned is None or each.sighting.camera in owned]
             deleted = [each.sighting.id for each in records if _was_deleted(db, each)]
             for record in records:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -111,7 +111,7 @@ class Replica:
         assert side is not None
         self.side = side
 
-        def on_cameras(gained: Set[str], lost: Set[str]) -> None:
+        def on_cameras(gained: Mapping[str, int], lost: Set[str]) -> None:
             if lost:
                 self.may_lose.wait()
                 side.release_cameras(lost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from gateway.model import Person
 from gateway.model.sightings import CameraState, PersonPresence, Presence, PresentPerson
@@ -21,17 +22,25 @@ def enrol(database: PostgresDatabase, *people: Person) -> None:
         )
 
 
-REPLICA = "a"
+class OwnBoard(PostgresLiveBoard):
+    """The board of a replica, which owns cameras."""
+
+    def __init__(self, database: PostgresDatabase, epochs: Mapping[str, int]) -> None:
+        super().__init__(database)
+        self._epochs = epochs
+
+    def note(self, *notes: CameraNote) -> None:
+        """Write notes, as the owner of these epochs."""
+        self.write(notes, self._epochs)
 
 
-def open_board(database: PostgresDatabase, *cameras: str) -> PostgresLiveBoard:
-    """Return the board of a replica that owns the cameras."""
-    give_cameras(database, REPLICA, *cameras or ("porch", "yard"))
-    return PostgresLiveBoard(database, REPLICA)
+def open_board(database: PostgresDatabase, *cameras: str, replica: str = "a") -> OwnBoard:
+    """Return the board of a replica that becomes the owner of cameras."""
+    return OwnBoard(database, give_cameras(database, replica, *cameras or ("porch", "yard")))
 
 
-def give_cameras(database: PostgresDatabase, owner: str, *cameras: str) -> None:
-    """Make a replica the owner of cameras."""
+def give_cameras(database: PostgresDatabase, owner: str, *cameras: str) -> dict[str, int]:
+    """Make a replica the owner of cameras. Return their epochs."""
     with database.transaction() as db:
         db.execute(
             "INSERT INTO cluster_replicas"
@@ -41,9 +50,10 @@ def give_cameras(database: PostgresDatabase, owner: str, *cameras: str) -> None:
         )
         db.executemany(
             "INSERT INTO cluster_cameras (name, owner) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner",
+            " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, epoch = cluster_cameras.epoch + 1",
             [(each, owner) for each in cameras],
         )
+        return dict(db.execute("SELECT name, epoch FROM cluster_cameras").fetchall())
 
 
 def place(person: Person, camera: str, *, present: bool = True, since: float = 1.0) -> PersonPresence:
@@ -59,8 +69,8 @@ def note(camera: str, *places: PersonPresence, strangers: int = 0) -> CameraNote
 def test_board_is_the_same_for_all_replicas(database: PostgresDatabase, other: PostgresDatabase) -> None:
     enrol(database, ADA, BOB)
     notes = [note("porch", place(ADA, "porch"), strangers=2), note("yard", place(BOB, "yard", present=False))]
-    open_board(database).write(notes)
-    board = PostgresLiveBoard(other, REPLICA).read()
+    open_board(database).note(*notes)
+    board = PostgresLiveBoard(other).read()
     assert list(board.cameras) == notes
     assert {each.person.slug: each.camera for each in board.people} == {"ada": "porch", "bob": "yard"}
 
@@ -68,17 +78,17 @@ def test_board_is_the_same_for_all_replicas(database: PostgresDatabase, other: P
 def test_person_is_on_the_camera_that_they_came_to_last(database: PostgresDatabase) -> None:
     enrol(database, ADA)
     board = open_board(database)
-    board.write([note("porch", place(ADA, "porch", since=10.0)), note("yard", place(ADA, "yard", since=20.0))])
+    board.note(note("porch", place(ADA, "porch", since=10.0)), note("yard", place(ADA, "yard", since=20.0)))
     assert [each.camera for each in board.read().people] == ["yard"]
-    board.write([note("yard", place(ADA, "yard", since=20.0, present=False))])
+    board.note(note("yard", place(ADA, "yard", since=20.0, present=False)))
     assert [each.camera for each in board.read().people] == ["porch"]
 
 
 def test_only_the_last_place_of_a_person_stays(database: PostgresDatabase) -> None:
     enrol(database, ADA)
     board = open_board(database)
-    board.write([note("porch", place(ADA, "porch", present=False, since=10.0))])
-    board.write([note("yard", place(ADA, "yard", present=False, since=20.0))])
+    board.note(note("porch", place(ADA, "porch", present=False, since=10.0)))
+    board.note(note("yard", place(ADA, "yard", present=False, since=20.0)))
     assert database.rows("SELECT camera FROM live_people") == [("yard",)]
 
 
@@ -86,11 +96,11 @@ def test_removed_person_is_on_no_camera_any_more(database: PostgresDatabase) -> 
     enrol(database, ADA, BOB)
     board = open_board(database)
     shown = note("porch", place(ADA, "porch"), place(BOB, "porch"))
-    board.write([shown])
+    board.note(shown)
     database.rows("DELETE FROM people WHERE slug = ? RETURNING id", ("ada",))
     assert [each.person for each in board.read().people] == [BOB]
     # Another replica that has not followed the removal yet names nobody either.
-    board.write([shown])
+    board.note(shown)
     assert [each.person for each in board.read().people] == [BOB]
     assert [each.person for each in board.read().cameras[0].presence.people] == [BOB]
 
@@ -98,7 +108,7 @@ def test_removed_person_is_on_no_camera_any_more(database: PostgresDatabase) -> 
 def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
     enrol(database, ADA)
     board = open_board(database)
-    board.write([note("porch", place(ADA, "porch"))])
+    board.note(note("porch", place(ADA, "porch")))
     board.forget("porch")
     found = board.read()
     assert (found.cameras, found.people) == ((), ())
@@ -107,7 +117,7 @@ def test_forgotten_camera_is_gone(database: PostgresDatabase) -> None:
 def test_note_of_a_camera_that_the_cluster_forgot_while_it_was_written_is_not_read(database: PostgresDatabase) -> None:
     enrol(database, ADA)
     board = open_board(database)
-    board.write([note("porch", place(ADA, "porch")), note("yard")])
+    board.note(note("porch", place(ADA, "porch")), note("yard"))
     database.rows("DELETE FROM cluster_cameras WHERE name = ? RETURNING name", ("porch",))
     found = board.read()
     assert [each.state.camera for each in found.cameras] == ["yard"]
@@ -129,7 +139,7 @@ def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) 
             db.execute("UPDATE cluster_cameras SET added = to_timestamp(?) WHERE name = ?", (now - added, name))
             if last is not None:
                 state = CameraState(camera=name, connected=False, last_frame=now - last)
-                board.write([CameraNote(state, Presence(camera=name))])
+                board.note(CameraNote(state, Presence(camera=name)))
         db.execute(
             "INSERT INTO sightings (id, visit, camera, since, last, outcome, frames, ignored, zones, recipe)"
             " VALUES ('s', 'v', 'seen', 1, 2, 'unknown', 1, FALSE, '[]', 'recipe')"
@@ -144,8 +154,11 @@ def test_silent_cameras_without_sightings_are_found(database: PostgresDatabase) 
 
 def test_late_note_of_a_former_owner_is_dropped(database: PostgresDatabase) -> None:
     board = open_board(database)
-    board.write([note("porch", strangers=1)])
-    give_cameras(database, "b", "porch")
-    PostgresLiveBoard(database, "b").write([note("porch", strangers=2)])
-    board.write([note("porch", strangers=1)])
+    board.note(note("porch", strangers=1))
+    open_board(database, "porch", replica="b").note(note("porch", strangers=2))
+    board.note(note("porch", strangers=1))
+    assert [each.presence.strangers for each in board.read().cameras] == [2]
+    # It owns the camera again, but the note is of the time before.
+    open_board(database, "porch")
+    board.note(note("porch", strangers=1))
     assert [each.presence.strangers for each in board.read().cameras] == [2]
