@@ -32,11 +32,14 @@ BOSS, OBSERVER = "boss", "observer"
 CLUSTER = {"name": "house", "lease_s": 3}
 REPLICA_TOPICS = "facegate/bridge/replica/"
 
+TEMPORARY = {"busy", "timeout"}
+"""Errors after which a device repeats its request. On a busy machine each request may get one."""
+
 
 class Site:
     """A cluster of processes, and a client that keeps the newest document of each retained topic.
 
-    ``answers``: the documents of all replies, by the last level of their topics.
+    ``answers``: the documents of all final replies, by the last level of their topics.
     """
 
     def __init__(self, folder: Path, broker: Broker, url: str) -> None:
@@ -83,10 +86,10 @@ class Site:
                 return self.documents
             document: Any = message.json if message.payload else None
             self.seen.append((time.monotonic(), message.topic, document))
-            if "/response/" in message.topic:
-                self.answers.setdefault(message.topic.rsplit("/", 1)[1], []).append(document)
-            else:
+            if "/response/" not in message.topic:
                 self.documents[message.topic] = document
+            elif document.get("code") not in TEMPORARY:
+                self.answers.setdefault(message.topic.rsplit("/", 1)[1], []).append(document)
 
     def replicas(self) -> dict[str, Any]:
         """Return the descriptions of the replicas that are online, by their ids."""
@@ -121,16 +124,17 @@ class Site:
         for camera in cameras:
             self._watcher.publish(f"facegate/{camera}/frame", picture, qos=0)
 
-    def ask(self, client: Client, topic: str, payload: bytes, key: str) -> dict[str, Any]:
-        """Repeat a request until its reply comes, as devices do, and return the first reply."""
+    def ask(self, client: Client, topic: str, payload: bytes, key: str, count: int = 1) -> dict[str, Any]:
+        """Repeat a request until so many final replies came, as devices do, and return the first reply."""
         end = time.monotonic() + 2 * WAIT_S
-        while not self.answers.get(key):
+        answers = self.answers.setdefault(key, [])
+        while (before := len(answers)) < count:
             assert time.monotonic() < end, f"no reply to {topic}"
             client.publish(topic, payload)
             again = time.monotonic() + 3
-            while time.monotonic() < again and not self.answers.get(key):
+            while time.monotonic() < again and len(answers) == before:
                 self.look()
-        return self.answers[key][0]
+        return answers[0]
 
 
 @pytest.fixture
@@ -185,9 +189,7 @@ def test_replicas_answer_alike_and_survive_their_leader(site: Site, porch: Clien
         reply = site.ask(porch, f"facegate/porch/request/face_rec/r{number}", picture, f"r{number}")
         assert reply["person"] == "ada_lovelace"
     # The enrolment is repeated at every replica, and happens once.
-    for _ in range(3):
-        porch.publish("facegate/porch/request/enroll/e1", enrolment)
-    wait_for(lambda: site.look() is not None and len(site.answers["e1"]) >= 4)
+    site.ask(porch, "facegate/porch/request/enroll/e1", enrolment, "e1", count=4)
     volatile = {"id", "timestamp", "timing_ms"}
     contents = [{k: v for k, v in each.items() if k not in volatile} for each in site.answers["e1"]]
     assert all(each == contents[0] for each in contents)
@@ -217,21 +219,27 @@ def test_replicas_answer_alike_and_survive_their_leader(site: Site, porch: Clien
     leader = site.leader()
     assert leader is not None
     boss = Client(site.broker.port, login=(BOSS, BOSS))
+    listener = Client(site.broker.port, login=(OBSERVER, OBSERVER)).subscribe("facegate/bridge/user/+/response/#")
     killed_at = time.monotonic()
     os.kill(site.process_of(leader).pid, signal.SIGKILL)
     boss.publish(f"facegate/bridge/user/{BOSS}/request/people/list", b"{}")
-    replies: list[dict[str, Any]] = []
-    listener = Client(site.broker.port, login=(OBSERVER, OBSERVER)).subscribe("facegate/bridge/user/+/response/#")
-    replies.append(listener.get(2 * WAIT_S).json)
+    reply = listener.get(2 * WAIT_S).json
     record_property("command_answered_s", round(time.monotonic() - killed_at, 2))
-    assert replies[0]["status"] == "ok"
+    assert reply["status"] == "ok", reply
     wait_for(lambda: site.leader() not in (None, leader), 2 * WAIT_S)
     assert site.look()["facegate/bridge/state"] == {"state": "online"}
-    assert site.look()["facegate/bridge/info"]["instance"] == site.leader()
+    wait_for(lambda: site.look()["facegate/bridge/info"]["instance"] == site.leader())
     assert {"state": "offline"} not in [each for _, topic, each in site.seen if topic == "facegate/bridge/state"][1:]
-    assert site.look()[f"{REPLICA_TOPICS}{leader}"]["state"] == "offline"
+    wait_for(lambda: site.look()[f"{REPLICA_TOPICS}{leader}"]["state"] == "offline")
     for client in (boss, listener):
         client.close()
+
+
+def post_until_final(url: str, **options: Any) -> requests.Response:
+    """Repeat a request until its answer is not ``busy``."""
+    while (answer := requests.post(url, timeout=WAIT_S, **options)).status_code == 503:
+        time.sleep(float(answer.headers["Retry-After"]))
+    return answer
 
 
 def test_nothing_retained_names_a_person_whose_erasure_is_answered(
@@ -247,7 +255,8 @@ def test_nothing_retained_names_a_person_whose_erasure_is_answered(
     leader = site.leader()
     assert leader is not None
     (other,) = [name for name in site.processes if site.replicas()[leader]["address"] != f"http://{name}"]
-    answer = requests.post(f"{site.rest_of(other)}/people", data=person, files={"images": picture}, timeout=WAIT_S)
+    people = f"{site.rest_of(other)}/people"
+    answer = post_until_final(people, data=person, files={"images": picture})
     assert answer.status_code == 200, answer.text
 
     cameras = [f"camera{number}" for number in range(6)]
@@ -259,16 +268,14 @@ def test_nothing_retained_names_a_person_whose_erasure_is_answered(
     def is_announced() -> bool:
         owned = [each for each in cameras if site.owner(each) == leader]
         site.send_frames(cameras, picture)
-        return any(
+        return any("ada_lovelace" in topic for topic in site.retained()) and any(
             names_person(f"facegate/{each}/present") and names_person(f"facegate/{each}/snapshot") for each in owned
         )
 
     wait_for(is_announced, 2 * WAIT_S)
-    assert any("ada_lovelace" in topic for topic in site.retained())
     os.kill(site.process_of(leader).pid, signal.SIGKILL)
-    killed_at, url = time.monotonic(), f"{site.rest_of(other)}/people/ada_lovelace/erase"
-    while (answer := requests.post(url, timeout=WAIT_S)).status_code == 503:
-        time.sleep(float(answer.headers["Retry-After"]))
+    killed_at = time.monotonic()
+    answer = post_until_final(f"{people}/ada_lovelace/erase")
     left = {topic: payload for topic, payload in site.retained().items() if payload}
     record_property("erased_s", round(time.monotonic() - killed_at, 2))
     assert answer.status_code == 200, answer.text
@@ -282,7 +289,7 @@ def test_gateway_alone_leaves_a_cluster_and_a_replica_leaves_a_gateway_alone(sit
     site.start("alone", **alone)
     assert site.processes["alone"].wait(2 * WAIT_S) == 75
     assert "another gateway" in site.log("alone").lower()
-    assert len(site.replicas()) == 1
+    wait_for(lambda: len(site.replicas()) == 1)
     site.processes["ada"].terminate()
     assert site.processes["ada"].wait(2 * WAIT_S) == 0
     wait_for(lambda: site.look()["facegate/bridge/state"] == {"state": "offline"})

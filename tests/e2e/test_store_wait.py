@@ -14,7 +14,7 @@ from device_sim.postgres_server import PostgresServer
 from gateway.app import Gateway, running
 from gateway.config import Settings
 from tests.conftest import settings
-from tests.support import Broker, wait_for
+from tests.support import WAIT_S, Broker, wait_for
 
 WAITS = "the gateway waits for its people store, and tries again every second"
 
@@ -63,7 +63,7 @@ def test_replica_waits_for_a_database_that_starts_later(
         wait_for(lambda: WAITS in caplog.text)
         assert not started
         postgres_server.start()
-        wait_for(lambda: bool(started) and started[0].health().ready)
+        wait_for(lambda: bool(started) and started[0].health().ready, 2 * WAIT_S)
     assert caplog.text.count(WAITS) == 1
 
 
@@ -93,6 +93,6 @@ def test_replica_starts_again_if_the_database_dies_while_it_starts(
             wait_for(lambda: WAITS in caplog.text)
             assert not started
             postgres_server.start()
-            wait_for(lambda: bool(started) and started[0].health().ready)
+            wait_for(lambda: bool(started) and started[0].health().ready, 2 * WAIT_S)
     finally:
         logging.getLogger("gateway").removeHandler(killer)

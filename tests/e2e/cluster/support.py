@@ -19,6 +19,12 @@ from tests.support import WAIT_S, Broker, Client, frame, wait_for
 
 BASE = "cluster"
 
+LEASE_S = 6
+"""A lease that ends soon, but not while a busy machine lets a process wait for some seconds."""
+
+SECTIONS: dict[str, Any] = {"live": {"gone_s": 300, "camera_lost_s": 300}, "sightings": {"again_s": 300}}
+"""Sections of the settings of each replica: sightings go on, however long a picture takes on a busy machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Replica:
@@ -66,15 +72,16 @@ class Site:
             workers={"processes": 1},
             mqtt={"base": BASE, "client_id": f"{BASE}-{name}"},
             people={"folder": self._folder / "nobody", "store": self._url},
-            cluster={"name": "site", "lease_s": 2},
-            **self._sections,
+            cluster={"name": "site", "lease_s": LEASE_S},
+            **{**SECTIONS, **self._sections},
         )
 
     def start(self, name: str) -> Replica:
         stack = ExitStack()
         replica = Replica(stack.enter_context(running(self.settings(name))), stack)
         self.started.append(replica)
-        wait_for(lambda: replica.gateway.health().ready)
+        # The networks are loaded first.
+        wait_for(lambda: replica.gateway.health().ready, 2 * WAIT_S)
         return replica
 
     def stop(self, replica: Replica) -> None:

@@ -6,8 +6,9 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -102,27 +103,44 @@ def test_change_is_followed_by_all_replicas_before_its_answer(site: Site) -> Non
     assert "Barack Obama" not in answers
 
 
+@contextmanager
+def following_nothing(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a replica follow no change of people, so that its lease ends soon."""
+    is_held, may_follow = threading.Event(), threading.Event()
+    refresh = replica.gateway.people.updater.refresh
+
+    def wait_and_refresh() -> None:
+        is_held.set()
+        may_follow.wait()
+        refresh()
+
+    monkeypatch.setattr(replica.gateway.people.updater, "refresh", wait_and_refresh)
+    try:
+        # Before that a call of the original may still follow the next change.
+        wait_for(is_held.is_set)
+        yield
+    finally:
+        may_follow.set()
+
+
 def test_erasure_waits_for_a_replica_that_is_slow_or_without_a_lease(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = site.start("first"), site.start("second")
     enrol(first, "Barack Obama", "obama_1")
     assert second.name("obama_2") == "Barack Obama"
-    may_follow = threading.Event()
-    refresh = second.gateway.people.updater.refresh
+    with following_nothing(second, monkeypatch):
+        answer = first.ask("POST", "people/barack_obama/erase")
+        assert answer.status_code == 200, answer.text
+        assert second.name("obama_2") == "busy"
+    names: list[str | None] = []
 
-    def wait_and_refresh() -> None:
-        may_follow.wait(WAIT_S)
-        refresh()
+    def is_unknown() -> bool:
+        names.append(second.name("obama_2"))
+        return names[-1] is None
 
-    # The second replica hangs: it follows no change, so that its lease ends.
-    monkeypatch.setattr(second.gateway.people.updater, "refresh", wait_and_refresh)
-    answer = first.ask("POST", "people/barack_obama/erase")
-    assert answer.status_code == 200, answer.text
-    assert second.name("obama_2") == "busy"
-    may_follow.set()
-    wait_for(lambda: second.name("obama_2") != "busy")
-    assert second.name("obama_2") is None
+    wait_for(is_unknown)
+    assert set(names) <= {"busy", None}
 
 
 def read_stream(replica: Replica) -> str:
@@ -148,21 +166,13 @@ def test_event_stream_of_a_replica_without_a_lease_names_nobody(
         return bool(cameras) and "barack_obama" in read_stream(replica)
 
     wait_for(sees_person)
-    may_follow = threading.Event()
-    refresh = replica.gateway.people.updater.refresh
-
-    def wait_and_refresh() -> None:
-        may_follow.wait(WAIT_S)
-        refresh()
-
-    monkeypatch.setattr(replica.gateway.people.updater, "refresh", wait_and_refresh)
-    wait_for(lambda: not replica.place.membership.may_name_people())
-    try:
+    with following_nothing(replica, monkeypatch):
+        wait_for(lambda: not replica.place.membership.may_name_people())
         assert "barack_obama" not in read_stream(replica)
-    finally:
-        may_follow.set()
 
 
+# A sighting that ends soon: a person is where they came last, and all cameras of this test show the person first.
+@pytest.mark.parametrize("sections", [{"live": {"gone_s": 5}}])
 def test_person_is_where_the_cameras_of_all_replicas_saw_them_last(site: Site, client: Client) -> None:
     first, second = site.start("first"), site.start("second")
     enrol(first, "Barack Obama", "obama_1")
@@ -180,8 +190,8 @@ def test_person_is_where_the_cameras_of_all_replicas_saw_them_last(site: Site, c
         return bool(places and places[-1]["present"] and places[-1]["camera"] == camera)
 
     # The others of the six cameras show nobody any more after a while.
-    wait_for(lambda: is_at(of_first))
-    wait_for(lambda: is_at(of_second))
+    wait_for(lambda: is_at(of_first), 2 * WAIT_S)
+    wait_for(lambda: is_at(of_second), 2 * WAIT_S)
 
 
 def test_session_of_a_browser_holds_at_all_replicas(site: Site) -> None:
@@ -234,6 +244,7 @@ def test_camera_moves_with_its_sighting_and_everybody_sees_it(site: Site, client
         return list(site.started[0].get("sightings?camera=porch&outcome=named")["sightings"])
 
     wait_for(sightings)
+    wait_for(lambda: site.owner("porch") is not None)
     owner = site.owner("porch")
     assert owner is not None
     other = second if owner is first else first
@@ -311,8 +322,15 @@ def test_camera_that_one_replica_forgets_leaves_the_cluster(site: Site, client: 
     owner = site.owner("porch")
     other = second if owner is first else first
     assert other.ask("DELETE", "cameras/porch").status_code == 200
-    wait_for(lambda: all(each.place.membership.view().cameras == () for each in site.started))
-    assert all(each.get("cameras")["cameras"] == [] for each in site.started)
+
+    def is_forgotten() -> bool:
+        if all(each.place.membership.view().cameras == () for each in site.started):
+            return all(each.get("cameras")["cameras"] == [] for each in site.started)
+        # On a busy machine the search of the leader for new cameras may see the last frame only now.
+        other.ask("DELETE", "cameras/porch")
+        return False
+
+    wait_for(is_forgotten)
 
 
 def test_replica_follows_while_all_writers_wait_for_a_long_change(site: Site, postgres_url: str) -> None:
