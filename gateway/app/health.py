@@ -37,8 +37,9 @@ class HealthReport:
         self._mqtt = mqtt
         self._rest = rest
         store = people.store
-        of_people: list[HasWarnings] = [people.updater, people.backups, store.audit, people.audit, people.groups]
-        self._parts = (pool, *of_people, people.sightings, people.folder, mqtt, rest, *others, place)
+        of_store: list[HasWarnings] = [store.status, store.audit]
+        of_people: list[HasWarnings] = [people.updater, people.backups, people.audit, people.groups]
+        self._parts = (pool, *of_store, *of_people, people.sightings, people.folder, mqtt, rest, *others, place)
 
     def read(self) -> Health:
         """Return the state of every part."""

@@ -167,6 +167,10 @@ class PostgresDatabase:
             return found == (False,)
         return False
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._failures.warnings
+
     def unusable_error(self, reason: Exception) -> StartError:
         """Return the error for a database with damaged content. It says what to do."""
         return StartError(

@@ -22,6 +22,11 @@ RETRY_S = 2
 LOG_INTERVAL_S = 60.0
 """Time between two lines of the log about the same failure."""
 
+NO_SPACE_SHOWN_S = 3600.0
+"""Time for which the health document has the warning after a change that found no space on the disk."""
+
+NO_SPACE = "the people store has no space left: make room on the disk of PostgreSQL"
+
 _WAITS = (errors.LockNotAvailable, errors.QueryCanceled, errors.SerializationFailure, errors.DeadlockDetected)
 """The database did not get to the statement in time. It changed nothing."""
 
@@ -87,6 +92,12 @@ class Failures:
         self._address = address
         self._logged = ""
         self._logged_at = -math.inf
+        self._no_space_at = -math.inf
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence if a change found no space on the disk of the server, which nobody can see from here."""
+        return (NO_SPACE,) if time.monotonic() < self._no_space_at + NO_SPACE_SHOWN_S else ()
 
     @contextmanager
     def translate(self) -> Iterator[None]:
@@ -104,7 +115,8 @@ class Failures:
             return Busy("the people store accepts no changes now: try again later", RETRY_S)
         if isinstance(error, errors.DiskFull):
             self._log(error)
-            return GatewayError("the people store has no space left: make room on the disk of PostgreSQL")
+            self._no_space_at = time.monotonic()
+            return GatewayError(NO_SPACE)
         if isinstance(error, errors.OperationalError | errors.InternalError):
             self._log(error)
             return Busy("the people store cannot be reached now: try again", RETRY_S)

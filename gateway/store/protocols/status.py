@@ -11,5 +11,9 @@ class StoreStatus(Protocol):
     def is_writable(self) -> bool:
         """Return whether a change would succeed now."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what prevents changes of the store, and what to do."""
+
     def find_name_warnings(self) -> list[str]:
         """Return sentences about names and ids that older versions accepted, and that new people cannot get."""

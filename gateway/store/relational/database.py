@@ -89,6 +89,10 @@ class Database(Protocol):
     def is_writable(self) -> bool:
         """Return whether a change would succeed now. Raises nothing."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what prevents changes, and what to do."""
+
     def unusable_error(self, reason: Exception) -> GatewayError:
         """Return the error for a database with damaged content. It says what to do."""
 

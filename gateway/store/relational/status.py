@@ -21,6 +21,10 @@ class RelationalStatus:
     def is_writable(self) -> bool:
         return self._database.is_writable()
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._database.warnings
+
     def find_name_warnings(self) -> list[str]:
         database = self._database
         return [

@@ -32,6 +32,8 @@ class Database:
     """An SQLite file, as store.relational.Database describes a database, with more for a file."""
 
     dialect = SqliteDialect()
+    # The health document has the free space of the data folder.
+    warnings: tuple[str, ...] = ()
 
     def __init__(
         self,

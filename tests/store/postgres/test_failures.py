@@ -77,6 +77,17 @@ def test_server_that_is_away_is_busy_until_it_is_back(postgres_server: PostgresS
         assert names(database) == {"before", "after"}
 
 
+def test_full_disk_of_the_server_is_a_warning(database: PostgresDatabase) -> None:
+    """Regression: a gateway that could enrol nobody and store no sighting had no warning."""
+    assert not database.warnings
+    message = "the people store has no space left: make room on the disk of PostgreSQL"
+    with pytest.raises(GatewayError, match=message), database.transaction() as db:
+        # The code with which the server reports a full disk.
+        db.execute("DO $$ BEGIN RAISE disk_full; END $$")
+    assert list(database.warnings) == [message]
+    write(database)
+
+
 def reading(database: PostgresDatabase) -> None:
     with database.reading() as db:
         db.execute("SELECT 1")
