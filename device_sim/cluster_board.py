@@ -114,9 +114,7 @@ class ClusterBoard:
         table.add_column("answered", justify="right")
         table.add_column("console")
         for row in rows:
-            condition = Text(
-                row.condition, style={"serves": "green", "killed": "bold red"}.get(row.condition, "yellow")
-            )
+            condition = Text(row.condition, style=CONDITION_STYLES[row.condition])
             leads = Text("leader" if row.leads else "", style="bold")
             name = Text(row.name, style=colours[row.name])
             table.add_row(name, condition, leads, str(len(row.cameras)), str(row.answered), row.url)
@@ -135,7 +133,7 @@ class ClusterBoard:
                 table.add_row(camera, served)
                 continue
             age = f"{now - at:.1f} s ago"
-            style = "red" if now - at > 2 else "dim"
+            style = "red" if now - at > LATE_ANSWER_S else "dim"
             label = Text(answer.label, style="green" if answer.people else "dim")
             table.add_row(
                 camera, served, label, "" if answer.ms is None else f"{answer.ms:.0f}", Text(age, style=style)

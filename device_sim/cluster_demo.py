@@ -135,6 +135,7 @@ def run(options: Options, inbox: Inbox) -> None:
         choice = BrokerChoice(broker, "mosquitto", "")
         stack.enter_context(run_broker(choice, conf=options.broker_conf, log=options.data / "broker.log", inbox=inbox))
         replicas = make_replicas(options, folder, ports, broker, store.create_database())
+        say(f"Starting {REPLICAS} gateways, one after the other.")
         for each in replicas:
             stack.enter_context(each.process)
             wait_until_ready(each.rest_port, each.process, inbox, lambda _status: None)
