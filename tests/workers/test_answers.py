@@ -6,6 +6,7 @@ import math
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -235,15 +236,22 @@ def test_answer_with_all_details_is_within_its_limit() -> None:
     assert len(read_report(message, 512)[0].faces) == answers.MAX_FACES
 
 
-@pytest.fixture(scope="module")
-def liar() -> Iterator[Worker]:
-    """A process that sends what a test wants."""
+@contextmanager
+def started_liar() -> Iterator[Worker]:
+    """Run a process that sends what a test wants."""
     worker = Worker([sys.executable, "-m", "tests.workers.quick_worker"])
     try:
         worker.wait_until_ready()
         yield worker
     finally:
         worker.kill()
+
+
+@pytest.fixture(scope="module")
+def liar() -> Iterator[Worker]:
+    """A process that sends what a test wants. Tests share it: each takes its whole answer."""
+    with started_liar() as worker:
+        yield worker
 
 
 def raw_list(element: bytes) -> msgspec.Raw:
@@ -365,7 +373,7 @@ def test_drawing_that_does_not_arrive_is_waited_for_as_long_as_the_picture_may_t
     assert not worker.alive
 
 
-def test_answer_without_pictures_must_be_short(liar: Worker) -> None:
-    """This is the last test of the process, because the rest of its answer stays in the socket."""
-    with pytest.raises(ValueError, match="announced"):
-        liar.run(b"send a long message", DrawTask(()), 30)
+def test_answer_without_pictures_must_be_short() -> None:
+    # The rest of the answer stays in the socket.
+    with started_liar() as own, pytest.raises(ValueError, match="announced"):
+        own.run(b"send a long message", DrawTask(()), 30)
