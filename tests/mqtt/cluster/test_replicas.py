@@ -493,7 +493,7 @@ def test_camera_that_is_forgotten_without_the_broker_keeps_its_owner_until_it_is
     wait_for(lambda: _is_answered(replica))
     assert left.isdisjoint(retained_messages(broker.port))
     wait_for(lambda: replica.membership.view().cameras == ())
-    assert replica.notes.read_topics("live") == []
+    wait_for(lambda: replica.notes.read_topics("live") == [])
 
 
 def test_messages_of_a_camera_that_the_cluster_does_not_know_are_cleared_before_a_removal(
@@ -526,7 +526,7 @@ def test_removal_needs_no_room_among_the_cameras_to_clear_topics_of_a_lost_camer
     change_people(replicas)
     wait_for(lambda: _is_answered(replica))
     assert topic not in retained_messages(broker.port)
-    assert replica.notes.read_topics("live") == []
+    wait_for(lambda: replica.notes.read_topics("live") == [])
 
 
 @pytest.mark.parametrize("change", ["document", "clearing"])
