@@ -47,7 +47,7 @@ COUNTS: Mapping[str, str] = {
     "replies_refused": "replies that the broker refused with a reason code",
     "requests_given_up": "requests whose reply broke every connection",
     "requests_expired_unseen": "requests that waited at the broker for an unknown time during a long downtime",
-    "connections_lost": "connections to the broker, of two",
+    "connections_lost": "connections to the broker that were lost",
     "sessions_lost": "reconnections at which the broker no longer had our session",
     "messages_ignored": "MQTT messages without a possible reply: retained ones, and topics without a camera",
     "cross_site_refused": "REST requests that may come from a page of another site",

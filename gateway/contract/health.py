@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway.contract.base import MAX_LISTED, VersionedModel, WireModel
-from gateway.model.cluster import REPLICA_STATES, ClusterHealth, ReplicaState
+from gateway.model.cluster import REPLICA_STATES, ClusterHealth, ClusterView, Replica, ReplicaState
 from gateway.model.health import BrokerAddress, Disk, Health
 
 FREE_STEP_BYTES = 100_000_000
@@ -49,12 +49,18 @@ class BrokerAddressDocument(WireModel):
 
 
 class ClusterReplicaDocument(WireModel):
-    """A replica of the cluster. ``state``: as the database knows it. ``cameras``: the number of its cameras."""
+    """A replica of the cluster. ``state``: as the database knows it. ``cameras``: the number of its cameras.
+
+    ``broker``: null for a replica whose lease has ended. ``lease_ended``: the moment of that, in seconds since 1970, by
+    the clock of the database; null for a replica that has a lease.
+    """
 
     replica: str
     address: str | None
     version: str
     state: Annotated[ReplicaState, Field(description=_STATES)]
+    broker: Literal["connected", "connecting"] | None
+    lease_ended: int | None
     cameras: int
 
 
@@ -189,7 +195,6 @@ def _write_address(address: BrokerAddress) -> BrokerAddressDocument:
 
 
 def _write_cluster(cluster: ClusterHealth) -> ClusterDocument:
-    # Without the seconds of leases: the gateway announces each change of this document.
     view = cluster.view
     return ClusterDocument(
         name=cluster.name,
@@ -198,16 +203,21 @@ def _write_cluster(cluster: ClusterHealth) -> ClusterDocument:
         leader=view.live_leader,
         cameras=len(view.cameras),
         without_owner=len(view.cameras_without_owner),
-        replicas=[
-            ClusterReplicaDocument(
-                replica=each.id,
-                address=each.address,
-                version=each.version,
-                state=view.state_of(each),
-                cameras=len(view.cameras_of(each.id)) if each.is_live else 0,
-            )
-            for each in view.replicas[:MAX_LISTED]
-        ],
+        replicas=[_write_replica(view, each) for each in view.replicas[:MAX_LISTED]],
+    )
+
+
+def _write_replica(view: ClusterView, replica: Replica) -> ClusterReplicaDocument:
+    is_live = replica.is_live
+    return ClusterReplicaDocument(
+        replica=replica.id,
+        address=replica.address,
+        version=replica.version,
+        state=view.state_of(replica),
+        broker=("connected" if replica.connected else "connecting") if is_live else None,
+        # Without the seconds that a lease has left: the gateway announces each change of this document.
+        lease_ended=None if is_live else int(replica.lease_until),
+        cameras=len(view.cameras_of(replica.id)) if is_live else 0,
     )
 
 

@@ -43,7 +43,8 @@ class Replica:
     confirmed. ``serving``: it may own cameras and lead. ``connected``: it has its connections to the broker.
     ``lease_left_s``: seconds until its lease ends, by the clock of the database; negative for a lease that has ended.
     ``names_left_s``: the same for the time in which it may still name people without the database. ``has_left``: it was
-    stopped, and no process of it has joined since.
+    stopped, and no process of it has joined since. ``lease_until``: the end of its lease in seconds since 1970, by
+    the clock of the database.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Replica:
     lease_left_s: float
     names_left_s: float
     has_left: bool = False
+    lease_until: float = 0.0
 
     @property
     def is_live(self) -> bool:

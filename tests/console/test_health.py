@@ -32,3 +32,10 @@ def test_disk_and_broker_are_shown(page: Page, site: ConsoleSite) -> None:
     expect(disk).to_contain_text(re.compile(r"[\d.,]+ GB of [\d.,]+ GB are free"))
     broker = page.locator(".checks li").filter(has_text="connected:")
     expect(broker).to_contain_text(f"connected: 127.0.0.1, port {site.broker.port}")
+
+
+def test_gateway_that_works_alone_shows_no_cluster(page: Page, site: ConsoleSite) -> None:
+    page.goto(f"{site.url}/#/health")
+    expect(page.locator(".checks li").first).to_be_visible()
+    expect(page.locator(".cluster")).to_be_hidden()
+    expect(page.get_by_role("table")).to_have_count(0)

@@ -77,7 +77,17 @@ def test_health_is_not_ready_while_known_faces_are_imported() -> None:
 def cluster_health(*, may_name_people: bool) -> ClusterHealth:
     replicas = (
         Replica("a", "http://10.0.0.5:5001", "1", 7, serving=True, connected=True, lease_left_s=2.5, names_left_s=2.5),
-        Replica("b", None, "1", 6, serving=True, connected=True, lease_left_s=-4, names_left_s=-4),
+        Replica(
+            "b",
+            None,
+            "1",
+            6,
+            serving=True,
+            connected=True,
+            lease_left_s=-4,
+            names_left_s=-4,
+            lease_until=1_780_000_000.7,
+        ),
     )
     cameras = OwnedCamera("attic", "b", 3), OwnedCamera("hall", "a", 1), OwnedCamera("porch", None, 0)
     return ClusterHealth("site", "a", False, may_name_people, True, 1, ClusterView(7, replicas, "b", 2, cameras))
@@ -105,7 +115,23 @@ def test_replica_is_ready_only_with_a_lease(may_name_people: bool) -> None:
         "cameras": 3,
         "without_owner": 2,
         "replicas": [
-            {"replica": "a", "address": "http://10.0.0.5:5001", "version": "1", "state": "serving", "cameras": 1},
-            {"replica": "b", "address": None, "version": "1", "state": "lost", "cameras": 0},
+            {
+                "replica": "a",
+                "address": "http://10.0.0.5:5001",
+                "version": "1",
+                "state": "serving",
+                "cameras": 1,
+                "broker": "connected",
+                "lease_ended": None,
+            },
+            {
+                "replica": "b",
+                "address": None,
+                "version": "1",
+                "state": "lost",
+                "cameras": 0,
+                "broker": None,
+                "lease_ended": 1_780_000_000,
+            },
         ],
     }

@@ -163,5 +163,4 @@ def _own(member: Member) -> tuple[str, str]:
 
 
 def _replica(row: Sequence[Any]) -> Replica:
-    replica, address, version, revision, serving, connected, lease_left_s, names_left_s, has_left = row
-    return Replica(replica, address, version, revision, serving, connected, lease_left_s, names_left_s, has_left)
+    return Replica(*row)

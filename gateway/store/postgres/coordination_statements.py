@@ -76,7 +76,7 @@ SELECT
     (SELECT json_agg(json_build_array(
         id, address, version, revision, serving, connected,
         extract(epoch FROM lease_until - clock_timestamp()), extract(epoch FROM names_until - clock_timestamp()),
-        process = ''
+        process = '', extract(epoch FROM lease_until)
     ) ORDER BY id) FROM cluster_replicas),
     (SELECT json_agg(json_build_array(name, owner, epoch) ORDER BY name) FROM cluster_cameras),
     cluster,
@@ -165,7 +165,8 @@ SELECT
     id, address, version, revision, serving, connected,
     extract(epoch FROM lease_until - clock_timestamp())::float8,
     extract(epoch FROM names_until - clock_timestamp())::float8,
-    process = ''
+    process = '',
+    extract(epoch FROM lease_until)::float8
 FROM cluster_replicas WHERE revision < $1 AND names_until > clock_timestamp() ORDER BY id
 """
 

@@ -361,7 +361,7 @@ export const texts = {
       ["Messages through the broker", {
         replies_lost: "replies lost: too many were waiting",
         replies_refused: "replies that the broker refused",
-        connections_lost: "connections lost, of two",
+        connections_lost: "lost connections",
         sessions_lost: "times that the broker forgot the session",
         messages_ignored: "messages ignored: retained, or no camera in the topic",
       }],
@@ -376,6 +376,34 @@ export const texts = {
         frigate_refusals: "requests that Frigate refused",
       }],
     ],
+  },
+
+  cluster: {
+    title: "Cluster",
+    name: "Name of the cluster",
+    thisReplica: "This replica",
+    mayName: (replica, may) => `${replica}: ${may ? "may name people" : "may not name people now"}`,
+    mayNameAdvice: "It does not reach the database, or does not follow the changes of people. Check that PostgreSQL runs.",
+    leader: "Leader",
+    place: (replica, address) => (address ? `${replica}: ${address}` : replica),
+    noLeader: "nobody leads",
+    leaderAdvice: "Commands wait until a replica leads. Start a replica, or look into the log.",
+    cameras: "Cameras with an owner",
+    camerasOf: (owned, all) => `${owned} of ${all}`,
+    withoutOwner: (number) => `${number === 1 ? "One camera has" : `${number} cameras have`} no owner: no replica follows ${number === 1 ? "it" : "them"}. `
+      + "Start a replica, or connect one to the broker. `facegate cluster` prints the names.",
+    isLost: (place) => `A replica is lost (${place}): it died, hangs, or does not reach the database. Look into its log.`,
+    replicas: "Replicas of the cluster",
+    columns: { replica: "Replica", state: "State", broker: "Broker", lease: "Lease", cameras: "Cameras", version: "Version", address: "Address" },
+    thisOne: "this one",
+    states: { joining: "joining", serving: "serving", leader: "leader", lost: "lost", stopped: "stopped" },
+    stateAdvice: {
+      joining: "It follows no camera yet: it loads its models, or does not reach the broker.",
+      lost: "Its lease has ended, and it did not stop in order.",
+    },
+    brokerStates: { connected: "connected", connecting: "not connected" },
+    hasLease: "held",
+    leaseEnded: (time) => `ended: ${time}`,
   },
 
   tokens: {

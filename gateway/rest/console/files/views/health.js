@@ -9,6 +9,7 @@ import { icon } from "../icons.js";
 import { complain } from "../messages.js";
 import { viewHead, warningList } from "../parts.js";
 import { texts } from "../texts.js";
+import { clusterChecks, clusterWarnings, replicaTable } from "./cluster.js";
 
 const COUNTS_MS = 5000;
 
@@ -17,9 +18,10 @@ export const health = { name: "health", role: "viewer", show };
 async function show(main, { signal }) {
   const parts = h("ul", { class: "checks" });
   const warnings = h("div");
+  const cluster = h("section", { class: "cluster", hidden: true });
   const figures = h("dl", { class: "counts" });
   const counts = h("div", { class: "count-groups" });
-  put(main, viewHead(texts.views.health), parts, warnings, h("h2", {}, texts.health.figures), figures,
+  put(main, viewHead(texts.views.health), parts, warnings, cluster, h("h2", {}, texts.health.figures), figures,
     h("h2", {}, texts.health.counts), h("p", { class: "hint" }, texts.health.countsAdvice), counts);
 
   await Promise.all([load(), loadCounts()]);
@@ -32,10 +34,12 @@ async function show(main, { signal }) {
   }
 
   function draw(state) {
-    put(parts, checksOf(state).map(([isGood, name, value, advice]) => h("li", { class: isGood ? "good" : "bad" },
-      icon(isGood ? "ok" : "warning"), h("div", {}, h("strong", {}, name), h("span", {}, value), isGood ? null : h("small", {}, sentenceNodes(advice))))));
-    const sentences = [...state.warnings, ...state.known_faces.skipped];
+    put(parts, checksOf(state).map(checkItem));
+    const clusterSentences = state.cluster ? clusterWarnings(state.cluster) : [];
+    const sentences = [...clusterSentences, ...state.warnings, ...state.known_faces.skipped];
     put(warnings, h("h2", {}, texts.health.attention), sentences.length > 0 ? warningList(sentences) : h("p", { class: "hint" }, texts.health.nothing));
+    cluster.hidden = !state.cluster;
+    if (state.cluster) put(cluster, h("h2", {}, texts.cluster.title), h("ul", { class: "checks" }, clusterChecks(state.cluster).map(checkItem)), replicaTable(state.cluster));
   }
 
   async function loadCounts() {
@@ -43,6 +47,11 @@ async function show(main, { signal }) {
     put(figures, figuresOf(metrics).map(([name, value]) => entry(name, value)));
     put(counts, groupsOf(state.counts).map(countGroup));
   }
+}
+
+function checkItem([isGood, name, value, advice]) {
+  return h("li", { class: isGood ? "good" : "bad" },
+    icon(isGood ? "ok" : "warning"), h("div", {}, h("strong", {}, name), h("span", {}, value), isGood ? null : h("small", {}, sentenceNodes(advice))));
 }
 
 function entry(name, value, attributes = {}) {
