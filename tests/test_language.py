@@ -18,6 +18,12 @@ HEADLESS = re.compile(
 HEADLESS_STRING = re.compile(rf"[\"'](?:\\[nt]|[\\\s])*{HEADLESS.pattern}")
 """Any string in a source that begins in such a way."""
 
+HEADLESS_LATER = re.compile(r"[.!;] (What|Who|Whom|Whoever|Whatever|Whether|Only (what|who)) [^.!?]*[.!;]")
+"""Such a sentence behind another one. A question has another end."""
+
+LINE_END = re.compile(r"\s+(?:#|//|--)?\s*")
+"""The white space in or between sentences, with the sign of a comment."""
+
 PRIVATE_WORDS = re.compile(
     r"\b(whoever|whence|thereof|anew|lookout|spool|breaker|doors?|canary|canaries|house|on wish)\b", re.IGNORECASE
 )
@@ -31,6 +37,9 @@ ALLOWED = re.compile(
 
 SOURCES = sorted(path for folder in ("gateway", "device_sim", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+OTHER_SOURCES = sorted(path for end in ("js", "sql") for path in (ROOT / "gateway").rglob(f"*.{end}"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 
 
 def name_of(path: Path) -> str:
@@ -53,6 +62,15 @@ def test_docstrings_begin_with_a_noun_or_an_imperative() -> None:
         if HEADLESS_STRING.search(path.read_text())
         for line, text in docstrings(path)
         if HEADLESS.match(text)
+    ]
+    assert not headless, "\n".join(headless)
+
+
+def test_later_sentences_have_a_noun_as_their_subject() -> None:
+    headless = [
+        f"{name_of(path)}: {found.group()[2:80]}"
+        for path in (*SOURCES, *TESTS, *OTHER_SOURCES, *DOCS)
+        for found in HEADLESS_LATER.finditer(LINE_END.sub(" ", path.read_text()))
     ]
     assert not headless, "\n".join(headless)
 

@@ -61,7 +61,7 @@ class ListenerCaller:
     """The only caller of the listeners, one after the other. Losses come before gains, and in the reverse order."""
 
     def __init__(self, standing: Standing, on_told: Callable[[], object], on_dropped: Callable[[], object]) -> None:
-        """``on_told``: called after the listeners were told of a loss. What was lost can be released then.
+        """``on_told``: called after the listeners were told of a loss. The lost cameras can be released then.
 
         ``on_dropped``: called when the replica may name nobody any more, after the listeners were told of all losses.
         Then it can follow the people, and be admitted again.

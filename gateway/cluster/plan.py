@@ -25,9 +25,9 @@ class Plan:
 def make_plan(view: ClusterView, replica: str, lease_s: float) -> Plan:
     """Return the next steps of a replica. One that is not a candidate claims no camera.
 
-    A candidate that reaches the database or the broker no more gets nothing, if another candidate reaches both. What it
-    holds stays its own until its lease ends, or until it is not a candidate any more. While the broker is away for
-    all, cameras with a live owner stay where they are.
+    A candidate that reaches the database or the broker no more gets nothing, if another candidate reaches both. It
+    keeps its cameras and the leadership until its lease ends, or until it is not a candidate any more. While the broker
+    is away for all, cameras with a live owner stay where they are.
     """
     candidates, connected = view.candidates, view.connected_candidates
     if replica not in candidates:

@@ -30,7 +30,7 @@ ResultT = TypeVar("ResultT", bound=WireModel)
 class OperationSpec(Generic[FieldsT, ResultT]):
     """An operation. ``fields`` and ``result``: the models of its request and of its reply.
 
-    ``role``: the first of LEVELS that may ask for it. Whether a camera may is a setting of the camera. Over MQTT an
+    ``role``: the first of LEVELS that may ask for it. A setting of a camera says whether it may. Over MQTT an
     operation that ``changes`` something needs an id, so that a repeated request changes nothing again.
     """
 

@@ -1,6 +1,6 @@
 """Sightings that ended before ``again_s``, though their people may still be there: a switch was turned, a camera was
-forgotten, or there were too many. What they spent of the allowed rate holds until then, or anybody could make a camera
-look at one stranger again and again.
+forgotten, or there were too many. Their share of the allowed rate is used up until then, or anybody could make a
+camera look at one stranger again and again.
 """
 
 from __future__ import annotations

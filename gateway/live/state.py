@@ -64,7 +64,7 @@ class LiveState:
             self._book.restore(sighting)
         open_on = {sighting.now.camera for sighting in self._book.open}
         switched_off = self.cameras.find_known(self._switches.switched_off)
-        # The people come first: what a camera saw last names nobody who was removed.
+        # The people come first: the last state of a camera names nobody who was removed.
         self.follow_people(moment, history.people)
         # Any client of the broker can switch off a camera that does not exist: these come last.
         names = dict.fromkeys([*sorted({*open_on, *history.last_frames}), *sorted(switched_off)])

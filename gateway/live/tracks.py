@@ -152,7 +152,7 @@ class Follower(Generic[T]):
 
     def _match(self, track: Track[T], face: SeenFace, moment: float) -> Match | None:
         alike = self._likeness(track, face)
-        # What a good face says counts most, then the place, then what a poor face says.
+        # The likeness of a good face counts most, then the place, then the likeness of a poor face.
         if alike is not None and face.usable and track.usable and alike >= STRONG_DECADES:
             return Match((3, alike), "agrees")
         return self._match_place(track, face, alike, moment) or self._match_poor(track, face, alike)

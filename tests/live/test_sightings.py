@@ -644,7 +644,7 @@ def test_erasure_deletes_unnamed_sightings_around_those_of_the_person(
         live.people.registry.erase("ada_lovelace", live.caller)
     live.people.updater.refresh()
     live.wait(60)
-    # The sighting was open. What it showed does not come back.
+    # The sighting was open. Its camera does not come back.
     assert {each.camera for each in live.people.sightings.list_sightings()} == {"garden"}
     show(live, OTHERS, frames=2, x=400)
     live.wait(130)

@@ -1,4 +1,4 @@
-"""A site: PostgreSQL, a broker, and replicas with simulated workers. What ends is started again."""
+"""A site: PostgreSQL, a broker, and replicas with simulated workers. Programs that end are started again."""
 
 from __future__ import annotations
 

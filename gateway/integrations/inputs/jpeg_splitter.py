@@ -44,8 +44,8 @@ class JpegSplitter:
                 self._skipped = 0
                 yield bytes(self._buffer[:end])
             else:
-                # The next picture may begin inside of a broken one. What was read counts, since it is read again: a
-                # stream with many beginnings of one broken picture would keep the thread for hours.
+                # The next picture may begin inside of a broken one. Bytes that are read again count: a stream
+                # with many beginnings of one broken picture would keep the thread for hours.
                 end = 2
                 self._skipped += self._at
             self._drop(end)

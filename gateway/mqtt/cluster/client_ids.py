@@ -1,4 +1,4 @@
-"""The client ids of a replica. Only who can read the database knows them.
+"""The client ids of a replica. Only programs that can read the database know them.
 
 The broker ends a connection when another client connects with its client id, and no ACL forbids that. So each client
 id has a part that follows from a secret in the database, which all replicas share. The secret has no other use. Dumps

@@ -17,8 +17,8 @@ POLL_S = 0.01
 def flush(connections: Iterable[Reconnector], topic: str, seconds: float) -> None:
     """Wait until the broker has all messages that were published before. Cut the connections that need longer.
 
-    What waits on such a connection is dropped: a replica publishes no reply again on a later session. ``topic``: one on
-    which nobody minds an empty message.
+    Messages that wait on such a connection are dropped: a replica publishes no reply again on a later session.
+    ``topic``: one on which nobody minds an empty message.
     """
     deadline = time.monotonic() + seconds
     for connection, marker in [(each, _send_marker(each.session, topic)) for each in connections]:

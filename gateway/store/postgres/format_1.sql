@@ -246,7 +246,7 @@ CREATE TABLE cluster_secret (
     secret BYTEA NOT NULL       -- of the client ids at the broker. Made by the first replica that needs it
 );
 
--- What the live cameras of all replicas show. Names are only in the table of people.
+-- The state of the live cameras of all replicas. Names are only in the table of people.
 CREATE TABLE live_cameras (
     camera TEXT COLLATE "C" PRIMARY KEY,
     connected BOOLEAN NOT NULL,

@@ -84,7 +84,7 @@ class Coordination(Protocol):
     def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> Collection[str]:
         """Remove cameras, each if the replica owns it in this epoch, and the journal has no topics of it. Return them.
 
-        What is noted of them on the board of the live cameras is removed too.
+        Their notes on the board of the live cameras are removed too.
         """
 
     def forget_replicas(self) -> None:
@@ -109,7 +109,7 @@ class Coordination(Protocol):
         """Note that no retained message at the broker names people who are not enrolled in this revision.
 
         ``cameras``: these with their epochs; ``leads_since``: the epoch of the leader, None for nothing of the leader.
-        What the replica does not hold in these epochs is left out.
+        Things that the replica does not hold in these epochs are left out.
         """
 
     def find_uncleared(self, revision: int) -> tuple[str, ...]:
