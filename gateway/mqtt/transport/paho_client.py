@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,9 @@ CONNECT_TIMEOUT_S = 5.0
 
 READ_BYTES = 131_072
 """The most bytes that are read at once: usually a whole picture."""
+
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER with 0 s: closing a connection drops what was not sent, and resets it (socket(7))."""
 
 
 class PahoClient(paho.Client):
@@ -182,11 +186,16 @@ class PahoClient(paho.Client):
             return self._packet_handle()
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    def cut(self) -> None:
-        """Close the TCP connection without a DISCONNECT: the broker then publishes the last will."""
+    def cut(self, *, drop_sent: bool = False) -> None:
+        """Close the TCP connection without a DISCONNECT: the broker then publishes the last will.
+
+        ``drop_sent``: drop also the bytes that the system has taken, and the network has not.
+        """
         sock = self.socket()
         if sock is not None:
             with contextlib.suppress(OSError):
+                if drop_sent:
+                    cast(socket.socket, sock).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
                 cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
 
     def close_sockets(self) -> None:

@@ -174,10 +174,13 @@ class Session:
         self.abort()
 
     def abort(self, reason: str = "") -> bool:
-        """Cut the connection now. Return whether paho's thread has ended. ``reason``: one that lies in this gateway."""
+        """Cut the connection now. Return whether paho's thread has ended. ``reason``: one that lies in this gateway.
+
+        With a reason, the broker must not get anything more of this session, also if the network works again later.
+        """
         self.cut_reason = self.cut_reason or (reason if self.connected else "")
         self.connected = False
-        self._client.cut()
+        self._client.cut(drop_sent=bool(reason))
         ended = self._client.ended.wait(THREAD_END_TIMEOUT_S)
         if ended:
             self._client.loop_stop()

@@ -111,6 +111,17 @@ def test_client_disconnects_after_the_packets_before(client: PahoClient, broker_
     assert client.ended.wait(WAIT_S)
 
 
+def test_broker_gets_nothing_after_a_cut_that_drops_what_was_sent(client: PahoClient, broker_end: BrokerEnd) -> None:
+    """Regression: the system sent a reply of an ended lease when the broker read again, minutes later."""
+    client.send(LARGE)
+    assert client.blocked
+    client.cut(drop_sent=True)
+    assert client.ended.wait(WAIT_S)
+    # After a cut without it, the broker reads what the system has taken, and then the end.
+    with pytest.raises(ConnectionResetError):
+        broker_end.read(len(LARGE))
+
+
 def test_packet_for_an_ended_connection_is_dropped(client: PahoClient, broker_end: BrokerEnd) -> None:
     broker_end.socket.close()
     assert client.ended.wait(WAIT_S)
