@@ -20,10 +20,10 @@ WAITS = "the gateway waits for its people store, and tries again every second"
 
 
 @pytest.fixture
-def replica_settings(tmp_path: Path, broker: Broker, postgres_server: PostgresServer) -> Iterator[Settings]:
-    """The settings of a replica. PostgreSQL runs again after the test."""
+def replica_settings(tmp_path: Path, broker: Broker, postgres_server: PostgresServer) -> Settings:
+    """The settings of a replica."""
     (tmp_path / "nobody").mkdir()
-    yield settings(
+    return settings(
         tmp_path / "replica",
         broker,
         workers={"processes": 1},
@@ -31,12 +31,10 @@ def replica_settings(tmp_path: Path, broker: Broker, postgres_server: PostgresSe
         people={"folder": tmp_path / "nobody", "store": postgres_server.create_database()},
         cluster={"name": "late", "lease_s": 2},
     )
-    if not postgres_server.is_running:
-        postgres_server.start()
 
 
 @contextmanager
-def starting(replica: Settings) -> Iterator[list[Gateway]]:
+def starting(replica: Settings, server: PostgresServer) -> Iterator[list[Gateway]]:
     """Start a replica on a thread of its own, and stop it at the end. Give a list that gets the started gateway."""
     started: list[Gateway] = []
     may_end = threading.Event()
@@ -52,6 +50,9 @@ def starting(replica: Settings) -> Iterator[list[Gateway]]:
         yield started
     finally:
         may_end.set()
+        # A replica that waits for its database does not end.
+        if not server.is_running:
+            server.start()
         thread.join()
 
 
@@ -59,7 +60,7 @@ def test_replica_waits_for_a_database_that_starts_later(
     replica_settings: Settings, postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     postgres_server.stop()
-    with starting(replica_settings) as started:
+    with starting(replica_settings, postgres_server) as started:
         wait_for(lambda: WAITS in caplog.text)
         assert not started
         postgres_server.start()
@@ -89,7 +90,7 @@ def test_replica_starts_again_if_the_database_dies_while_it_starts(
     killer = OnMessage(moment, postgres_server.kill)
     logging.getLogger("gateway").addHandler(killer)
     try:
-        with starting(replica_settings) as started:
+        with starting(replica_settings, postgres_server) as started:
             wait_for(lambda: WAITS in caplog.text)
             assert not started
             postgres_server.start()

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.config import MqttSettings
 from gateway.errors import StartError
 from gateway.mqtt.transport.connection_spec import ConnectionSpec
+from gateway.mqtt.transport.cutting import cut_connection
 from gateway.mqtt.transport.packets import Received, read_message, read_puback, will_properties, write_puback
 from gateway.mqtt.transport.splitter import PacketSplitter
 
@@ -30,9 +30,6 @@ CONNECT_TIMEOUT_S = 5.0
 
 READ_BYTES = 131_072
 """The most bytes that are read at once: usually a whole picture."""
-
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER with 0 s: closing a connection drops what was not sent, and resets it (socket(7))."""
 
 
 class PahoClient(paho.Client):
@@ -187,16 +184,9 @@ class PahoClient(paho.Client):
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def cut(self, *, drop_sent: bool = False) -> None:
-        """Close the TCP connection without a DISCONNECT: the broker then publishes the last will.
-
-        ``drop_sent``: drop also the bytes that the system has taken, and the network has not.
-        """
-        sock = self.socket()
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                if drop_sent:
-                    cast(socket.socket, sock).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
-                cast(socket.socket, sock).shutdown(socket.SHUT_RDWR)
+        """Close the TCP connection without a DISCONNECT: the broker then publishes the last will."""
+        if (sock := self.socket()) is not None:
+            cut_connection(cast(socket.socket, sock), drop_sent=drop_sent)
 
     def close_sockets(self) -> None:
         """Close the pair of sockets by which threads wake each other."""

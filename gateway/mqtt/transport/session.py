@@ -174,12 +174,10 @@ class Session:
         self.abort()
 
     def abort(self, reason: str = "") -> bool:
-        """Cut the connection now. Return whether paho's thread has ended. ``reason``: one that lies in this gateway.
-
-        With a reason, the broker must not get anything more of this session, also if the network works again later.
-        """
+        """Cut the connection now. Return whether paho's thread has ended. ``reason``: one that lies in this gateway."""
         self.cut_reason = self.cut_reason or (reason if self.connected else "")
         self.connected = False
+        # With a reason, the broker must get nothing more of this session, also if the network works again later.
         self._client.cut(drop_sent=bool(reason))
         ended = self._client.ended.wait(THREAD_END_TIMEOUT_S)
         if ended:
