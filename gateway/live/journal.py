@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.attempts import Attempts
 from gateway.errors import GatewayError, UnknownPerson
 from gateway.live.open_sighting import OpenSighting, shows
 from gateway.model import Person
@@ -67,6 +68,8 @@ class Journal:
         self._waiting: dict[str, SightingRecord] = {}
         self._write: Future[None] | None = None
         self._retry_at = -math.inf
+        # By their sentences: while a full disk stops the writes, reads may succeed.
+        self._attempts: dict[str, Attempts] = {}
         # Since the last write began: it may fail, and be repeated.
         self._forgotten = _Forgotten()
         self._deleted: set[str] = set()
@@ -90,7 +93,8 @@ class Journal:
         """Delete the sightings of a camera."""
         self._waiting = _without_cameras(self._waiting, {name})
         self._forgotten.cameras.add(name)
-        self.run(lambda: self._store.forget_camera(name))
+        failure = "the sightings of a forgotten camera cannot be deleted now"
+        self.run(lambda: self._store.forget_camera(name), failure)
 
     def release_cameras(self, names: Collection[str], *, write: bool) -> Future[None]:
         """Leave cameras to another replica. Return a future that is done when nothing of them is written any more.
@@ -115,7 +119,7 @@ class Journal:
             records, forgotten = self._waiting, _Forgotten()
             self._waiting, self._forgotten = {}, forgotten
             epochs = self._epochs
-            self._write = self.run(lambda: self._save(records, forgotten, epochs))
+            self._write = self.run(lambda: self._save(records, forgotten, epochs), "sightings cannot be stored now")
 
     def take_deleted(self) -> set[str]:
         """Return the ids of sightings that the store did not have any more, since the last call."""
@@ -136,27 +140,30 @@ class Journal:
 
         ``done``: called later, in the thread of the live cameras.
         """
-        self.run(lambda: self._read_changes(strangers, done))
+        self.run(lambda: self._read_changes(strangers, done), "changes of sightings cannot be read now")
 
     def read_last(self, slugs: Sequence[str], done: Callable[[list[Sighting]], None]) -> None:
         """Read the last sighting of each of these people. ``done``: as for ``read_changes``."""
-        self.run(lambda: self._read_last(slugs, done))
+        self.run(lambda: self._read_last(slugs, done), "the last sightings of people cannot be read now")
 
-    def run(self, step: Callable[[], None]) -> Future[None]:
-        """Run a step in the other thread, after those before it."""
-        return self._writes.submit(_run, step)
+    def run(self, step: Callable[[], None], failure: str = "a step of the sightings failed") -> Future[None]:
+        """Run a step in the other thread, after those before it. A full disk must not end the recognition.
+
+        ``failure``: the sentence that is logged with an exception of the step, as by Attempts.
+        """
+        attempts = self._attempts.setdefault(failure, Attempts(log, failure))
+        return self._writes.submit(_run, step, attempts)
 
     def _save(
         self, records: Mapping[str, SightingRecord], forgotten: _Forgotten, epochs: Mapping[str, int] | None
     ) -> None:
         try:
             deleted = self._store.save(list(records.values()), epochs)
-        except GatewayError as error:
-            log.error("sightings cannot be stored now: %s", error)
+        except GatewayError:
             self._post(lambda: self._wait_again(records, forgotten, epochs))
-        else:
-            if deleted:
-                self._post(lambda: self._deleted.update(deleted))
+            raise
+        if deleted:
+            self._post(lambda: self._deleted.update(deleted))
 
     def _wait_again(
         self, records: Mapping[str, SightingRecord], forgotten: _Forgotten, epochs: Mapping[str, int] | None
@@ -203,11 +210,6 @@ def _without_cameras(records: Mapping[str, SightingRecord], cameras: Collection[
     return {key: each for key, each in records.items() if each.sighting.camera not in cameras}
 
 
-def _run(step: Callable[[], None]) -> None:
-    # A full disk must not end the recognition.
-    try:
+def _run(step: Callable[[], None], attempts: Attempts) -> None:
+    with attempts.attempt():
         step()
-    except GatewayError as error:
-        log.error("a step of the sightings failed in the store: %s", error)
-    except Exception:
-        log.exception("a bug in the gateway: a step of the sightings failed")

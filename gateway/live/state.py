@@ -25,6 +25,8 @@ from gateway.model.sightings import CameraState, EventType, PersonPresence, Pres
 RETRY_SAVE_S = 1.0
 """Time after which it is tried again to store the switches, if the store could not."""
 
+SWITCHES_NOT_SAVED = "the switches of cameras cannot be stored now"
+
 
 class LiveState:
     """Cameras, sightings, presence and people, and how a change of one changes the others."""
@@ -108,7 +110,7 @@ class LiveState:
 
     def stop(self) -> None:
         """Write everything that has changed."""
-        self._journal.run(self._switches.save)
+        self._journal.run(self._switches.save, SWITCHES_NOT_SAVED)
         self._journal.close()
 
     def note_alive(self, camera: str, moment: Moment) -> None:
@@ -184,7 +186,7 @@ class LiveState:
 
     def forget_camera(self, name: str, moment: Moment) -> None:
         """Forget a camera, with its stored sightings: they would make it known again after a restart."""
-        self._journal.run(self._switches.save)
+        self._journal.run(self._switches.save, SWITCHES_NOT_SAVED)
         self.cameras.forget(name, moment)
         self.reports.forget(name)
         self._journal.forget_camera(name)
@@ -193,7 +195,7 @@ class LiveState:
         """Store the switches if they have changed, and no save is waiting: any client of the broker can turn them."""
         if not self._switches.is_saved and (self._save is None or self._save.done()):
             self._save_began_at = moment.monotonic
-            self._save = self._journal.run(self._switches.save)
+            self._save = self._journal.run(self._switches.save, SWITCHES_NOT_SAVED)
 
     def _save_unnamed(self) -> None:
         """Learn from the store which sightings without a name an erasure has deleted."""

@@ -143,6 +143,42 @@ def test_records_of_a_write_that_failed_are_dropped_if_their_camera_was_lost_and
     assert saved == [(["s1"], {"porch": 1}), (["s2"], {"porch": 3})]
 
 
+def test_failure_is_one_line_until_a_write_succeeds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: on a full disk, each write logged an error, every five seconds without an end."""
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    # Whether the disk is full at each write.
+    full = [True, True, True, False, True, True]
+
+    class Store:
+        def save(self, _records: object, _epochs: object) -> list[str]:
+            if full.pop(0):
+                raise GatewayError("the disk is full")
+            return []
+
+        def find(self, _key: str) -> None:
+            """Return nothing: reads succeed on a full disk, too."""
+
+    executor = LateExecutor()
+    store: Sightings = Store()  # type: ignore[assignment]  # only these methods are called
+    journal = Journal(store, executor, lambda _group: False, lambda task: task())
+
+    def write() -> None:
+        journal.add(opened(1))
+        journal.flush()
+        executor.run()
+        journal.read_changes({"s1": 1}, lambda _changes: None)
+        executor.run()
+
+    lines = []
+    while full:
+        write()
+        lines.append(len(caplog.records))
+    assert lines == [1, 1, 1, 1, 2, 2]
+    assert {each.getMessage() for each in caplog.records} == {"sightings cannot be stored now: the disk is full"}
+
+
 def opened(n: int) -> OpenSighting:
     """Return a sighting that is worth storing."""
     now = Sighting(id=f"s{n}", visit=f"s{n}", camera="porch", since=1.0, last_seen=2.0, box=Box(0, 0, 9, 9))

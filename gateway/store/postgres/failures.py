@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -90,8 +90,8 @@ class Failures:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._logged = ""
-        self._logged_at = -math.inf
+        # The lines of the last minute with their times. Another dictionary replaces it: other threads may read it.
+        self._logged: Mapping[str, float] = {}
         self._no_space_at = -math.inf
 
     @property
@@ -123,10 +123,14 @@ class Failures:
         return GatewayError(f"the people store: {reason_of(error)}")
 
     def _log(self, error: psycopg.Error) -> None:
-        """Log where and why, once a minute while it stays the same: many threads try again and again."""
+        """Log where and why, each reason once a minute: many threads try again and again, and fail for two reasons.
+
+        Attempts would be no help: while the disk is full, reads succeed between the writes that fail.
+        """
         line, now = f"PostgreSQL at {self._address.place}: {reason_of(error)}", time.monotonic()
-        if line != self._logged or now > self._logged_at + LOG_INTERVAL_S:
-            self._logged, self._logged_at = line, now
+        recent = {each: at for each, at in self._logged.items() if now <= at + LOG_INTERVAL_S}
+        if line not in recent:
+            self._logged = {**recent, line: now}
             log.warning("%s", line)
 
 

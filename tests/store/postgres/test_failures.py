@@ -17,10 +17,11 @@ import pytest
 
 from device_sim.postgres_server import USER, PostgresServer
 from gateway.errors import Busy, GatewayError, StartError, StoreAway
+from gateway.store.postgres import failures
 from gateway.store.postgres.address import parse_address
 from gateway.store.postgres.connections import TimeLimits
 from gateway.store.postgres.database import PostgresDatabase
-from tests.support import ROOT, free_port, wait_for
+from tests.support import ROOT, WAIT_S, free_port, wait_for
 
 HOLD = """
 import sys, time
@@ -86,6 +87,20 @@ def test_full_disk_of_the_server_is_a_warning(database: PostgresDatabase) -> Non
         db.execute("DO $$ BEGIN RAISE disk_full; END $$")
     assert list(database.warnings) == [message]
     write(database)
+
+
+def test_two_reasons_in_turns_are_logged_once_each(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Regression: each of them was logged again and again, since it differed from the one before."""
+    monkeypatch.setattr(failures, "LOG_INTERVAL_S", 2 * WAIT_S)
+    for code in ("disk_full", "out_of_memory") * 3:
+        with pytest.raises(GatewayError), database.transaction() as db:
+            db.execute(f"DO $$ BEGIN RAISE {code}; END $$")
+        # A success between does not begin anew: while the disk is full, reads succeed.
+        assert names(database) == set()
+    place = database.address.place
+    assert caplog.messages == [f"PostgreSQL at {place}: disk_full", f"PostgreSQL at {place}: out_of_memory"]
 
 
 def reading(database: PostgresDatabase) -> None:
