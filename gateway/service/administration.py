@@ -21,7 +21,7 @@ from gateway.people.services import PeopleServices
 from gateway.people.vision import EnrolmentVision
 from gateway.service.camera_operations import CameraOperations
 from gateway.service.live_cameras import LiveCameras
-from gateway.service.named_answers import NoteLook, note_nothing
+from gateway.service.named_answers import BeforeReading, check_nothing
 from gateway.service.people_operations import PeopleOperations
 from gateway.service.resemblance_operations import ResemblanceOperations
 from gateway.service.sighting_operations import SightingOperations
@@ -77,10 +77,12 @@ class Administration:
         """The names of the operations that have a handler. A test compares them with the contract."""
         return frozenset(self._handlers)
 
-    def submit(self, request: AdministrationRequest, note_look: NoteLook = note_nothing) -> Future[WireModel]:
+    def submit(
+        self, request: AdministrationRequest, before_reading: BeforeReading = check_nothing
+    ) -> Future[WireModel]:
         """Return the future of the result. The future also gets every exception; none is raised here.
 
-        ``note_look``: called at each attempt of an operation that only reads, before it looks at the people.
+        ``before_reading``: called at each attempt of an operation that only reads, before it reads the people.
         """
         try:
             # The role comes first: a caller that may not ask learns nothing about the fields.
@@ -90,7 +92,7 @@ class Administration:
             is_change = ADMINISTRATION[request.operation].changes
             if is_change:
                 return self._changes.submit(request.origin.party, partial(self._change, request, handle))
-            return self._reads.submit(request.origin.party, partial(self._read, request, handle, note_look))
+            return self._reads.submit(request.origin.party, partial(self._read, request, handle, before_reading))
         except Exception as error:
             failed: Future[WireModel] = Future()
             failed.set_exception(error)
@@ -110,7 +112,9 @@ class Administration:
             self._live.follow_people()
         return reply
 
-    def _read(self, request: AdministrationRequest, handle: Callable[[], WireModel], note_look: NoteLook) -> WireModel:
+    def _read(
+        self, request: AdministrationRequest, handle: Callable[[], WireModel], before_reading: BeforeReading
+    ) -> WireModel:
         """Return the reply to an operation that changes nothing. It shows nobody who was removed in the meantime.
 
         Raise Busy if people are removed all the time.
@@ -120,7 +124,7 @@ class Administration:
             if _is_late(request):
                 raise _expired_error()
             removals = updater.removal_count
-            note_look()
+            before_reading()
             reply = handle()
             # A worker process may have drawn a picture for a while.
             if updater.removal_count == removals:

@@ -40,7 +40,7 @@ class NamedAnswers:
         self._open: dict[ExpectedAnswer, int] = {}
 
     def expect(self, cut: Callable[[], object] = lambda: None) -> ExpectedAnswer:
-        """Return the place of an answer that is going to be made. Call this before the people are looked at.
+        """Return the record of an answer that is going to be made. Call this before people are read for it.
 
         ``cut``: ends the connection of a client that reads the answer too slowly.
         """
@@ -89,7 +89,7 @@ class NamedAnswers:
 
 
 class ExpectedAnswer:
-    """The place of one answer. Safe to use from any thread."""
+    """An answer that is being made. Safe to use from any thread."""
 
     def __init__(self, answers: NamedAnswers, cut: Callable[[], object]) -> None:
         self._answers = answers
@@ -98,8 +98,8 @@ class ExpectedAnswer:
         self._lock = threading.Lock()
         self._is_over = False
 
-    def note_look(self) -> None:
-        """Note that the people are looked at from now on: the answer names nobody who was removed before."""
+    def restart_removal_check(self) -> None:
+        """Count removals from now on: the people are read after this call."""
         self._removals = self._answers.count_removals()
 
     def take(self, answer: T) -> T:
@@ -120,12 +120,12 @@ class ExpectedAnswer:
             self._answers.release(self)
 
 
-NoteLook = Callable[[], object]
-"""A function that is called each time before the people are looked at for an answer."""
+BeforeReading = Callable[[], object]
+"""A function to call each time before people are read for an answer."""
 
 
-def note_nothing() -> None:
-    """Do nothing: the answer needs no place, since no other replica waits for it."""
+def check_nothing() -> None:
+    """Do nothing: the answer names nobody or waits for all replicas by itself, or there are no other replicas."""
 
 
 def hand_over(expected: ExpectedAnswer, made: Future[T]) -> Future[T]:

@@ -36,7 +36,7 @@ from gateway.service.enrolment import PeopleChanges, enrol_once
 from gateway.service.face_judge import FaceJudge
 from gateway.service.futures import flatten, recover, then
 from gateway.service.jobs import analysis_job, reduction_warnings, single_faces, timing_of
-from gateway.service.named_answers import NoteLook, note_nothing
+from gateway.service.named_answers import BeforeReading, check_nothing
 from gateway.service.request_check import RecognitionPolicy, RequestCheck
 from gateway.service.request_metrics import count_outcome
 from gateway.service.turns import Turns
@@ -77,11 +77,11 @@ class RecognitionService:
         self._metrics = metrics
         self._observe_unknown = observe_unknown
 
-    def submit(self, request: Request, note_look: NoteLook = note_nothing) -> Future[Reply]:
+    def submit(self, request: Request, before_reading: BeforeReading = check_nothing) -> Future[Reply]:
         """Return the future of the reply. The future also gets every exception; none is raised here.
 
-        The future of a live frame that a newer frame replaced is cancelled. ``note_look``: called when the faces are
-        found, before they are compared with the people.
+        The future of a live frame that a newer frame replaced is cancelled. ``before_reading``: called when the faces
+        are found, before they are compared with the people.
         """
         self._metrics.count("requests")
         try:
@@ -92,7 +92,7 @@ class RecognitionService:
             if request.operation is Operation.ENROLL:
                 reply = flatten(then(report, partial(self._enrol_later, request)))
             else:
-                reply = then(report, partial(self._look, request, note_look))
+                reply = then(report, partial(self._reply_after_analysis, request, before_reading))
             reply = self._annotator.annotate(request, reply)
         except Exception as error:
             reply = Future()
@@ -212,9 +212,9 @@ class RecognitionService:
             )
         return face.descriptor
 
-    def _look(self, request: Request, note_look: NoteLook, report: Report) -> Reply:
+    def _reply_after_analysis(self, request: Request, before_reading: BeforeReading, report: Report) -> Reply:
         # Not before the analysis, which may take long: each removal meanwhile would cost the answer.
-        note_look()
+        before_reading()
         return self._reply(request, report)
 
     def _reply(self, request: Request, report: Report) -> Reply:

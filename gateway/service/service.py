@@ -14,12 +14,12 @@ from gateway.model.audit import RecordEvent, ignore_event
 from gateway.service.administration import Administration
 from gateway.service.futures import then
 from gateway.service.named_answers import (
+    BeforeReading,
     ExpectedAnswer,
     NamedAnswers,
-    NoteLook,
+    check_nothing,
     hand_over,
     may_name_people,
-    note_nothing,
 )
 from gateway.service.recognition import RecognitionService
 from gateway.service.refusals import find_event
@@ -73,7 +73,7 @@ class Service:
         return self._submit(request, None)
 
     def submit_expected(self, request: Request | AdministrationRequest, expected: ExpectedAnswer) -> Future[Any]:
-        """Return what ``submit`` returns. ``expected``: the place of the answer, which the caller releases."""
+        """Return what ``submit`` returns. ``expected``: the record of the answer. The caller releases it."""
         return self._submit(request, expected)
 
     def _submit(self, request: Request | AdministrationRequest, expected: ExpectedAnswer | None) -> Future[Any]:
@@ -88,18 +88,18 @@ class Service:
 
     def _answer(self, request: Request | AdministrationRequest, expected: ExpectedAnswer | None) -> Future[Any]:
         if self._answers is None or not may_name_people(request):
-            return self._start(request, note_nothing)
+            return self._start(request, check_nothing)
         if expected is not None:
-            return then(self._start(request, expected.note_look), expected.take)
+            return then(self._start(request, expected.restart_removal_check), expected.take)
         own = self._answers.expect()
-        return hand_over(own, self._start(request, own.note_look))
+        return hand_over(own, self._start(request, own.restart_removal_check))
 
-    def _start(self, request: Request | AdministrationRequest, note_look: NoteLook) -> Future[Any]:
+    def _start(self, request: Request | AdministrationRequest, before_reading: BeforeReading) -> Future[Any]:
         if isinstance(request, AdministrationRequest):
-            return self._administration.submit(request, note_look)
+            return self._administration.submit(request, before_reading)
         if request.live and self._follow is not None:
             return self._follow(request)
-        return self._recognition.submit(request, note_look)
+        return self._recognition.submit(request, before_reading)
 
     def _note_refusal(self, request: Request | AdministrationRequest, reply: Future[Any]) -> None:
         error = None if reply.cancelled() else reply.exception()

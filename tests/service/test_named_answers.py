@@ -25,7 +25,7 @@ from tests.service.test_recognition import request
 from tests.support import WAIT_S, free_port, wait_for
 
 
-class Place:
+class Replica:
     """The removals that this replica follows, and its lease."""
 
     def __init__(self) -> None:
@@ -45,67 +45,67 @@ class SlowService:
         self._answer = answer
 
     def submit(self, _request: object) -> Future[Any]:
-        raise AssertionError("each answer that names people has a place")
+        raise AssertionError("REST submits each request whose answer may name people by submit_expected")
 
     def submit_expected(self, _request: object, expected: ExpectedAnswer) -> Future[Any]:
         return then(self._answer, expected.take)
 
 
 @pytest.fixture
-def place() -> Place:
-    return Place()
+def replica() -> Replica:
+    return Replica()
 
 
-def test_answer_is_passed_on(place: Place) -> None:
+def test_answer_is_passed_on(replica: Replica) -> None:
     made: Future[str] = Future()
-    answer = hand_over(place.answers.expect(), made)
+    answer = hand_over(replica.answers.expect(), made)
     made.set_result("Ada")
     assert answer.result(0) == "Ada"
-    place.answers.wait_for_earlier(0)
+    replica.answers.wait_for_earlier(0)
 
 
-def test_error_and_cancellation_are_passed_on(place: Place) -> None:
+def test_error_and_cancellation_are_passed_on(replica: Replica) -> None:
     failed: Future[str] = Future()
-    answer = hand_over(place.answers.expect(), failed)
+    answer = hand_over(replica.answers.expect(), failed)
     failed.set_exception(BadImage("not a picture"))
     assert isinstance(answer.exception(0), BadImage)
     cancelled: Future[str] = Future()
-    answer = hand_over(place.answers.expect(), cancelled)
+    answer = hand_over(replica.answers.expect(), cancelled)
     cancelled.cancel()
     assert answer.cancelled()
-    place.answers.wait_for_earlier(0)
+    replica.answers.wait_for_earlier(0)
 
 
-def test_answer_that_was_made_before_a_removal_is_busy(place: Place) -> None:
+def test_answer_that_was_made_before_a_removal_is_busy(replica: Replica) -> None:
     made: Future[str] = Future()
-    answer = hand_over(place.answers.expect(), made)
-    place.removals += 1
+    answer = hand_over(replica.answers.expect(), made)
+    replica.removals += 1
     made.set_result("Ada")
     assert isinstance(answer.exception(0), Busy)
 
 
-def test_answer_names_nobody_who_was_removed_before_the_people_were_looked_at(place: Place) -> None:
-    expected = place.answers.expect()
-    place.removals += 1
-    expected.note_look()
+def test_answer_names_nobody_who_was_removed_before_the_people_were_read(replica: Replica) -> None:
+    expected = replica.answers.expect()
+    replica.removals += 1
+    expected.restart_removal_check()
     assert expected.take("Bob") == "Bob"
     expected.release()
-    place.removals += 1
+    replica.removals += 1
     with pytest.raises(Busy, match="people were removed"):
         expected.take("Bob")
 
 
-def test_answer_after_the_end_of_the_lease_is_busy(place: Place) -> None:
+def test_answer_after_the_end_of_the_lease_is_busy(replica: Replica) -> None:
     made: Future[str] = Future()
-    answer = hand_over(place.answers.expect(), made)
-    place.has_lease = False
+    answer = hand_over(replica.answers.expect(), made)
+    replica.has_lease = False
     made.set_result("Ada")
     assert isinstance(answer.exception(0), Busy)
 
 
-def test_removal_waits_for_an_answer_that_is_being_handed_over(place: Place) -> None:
+def test_removal_waits_for_an_answer_that_is_being_handed_over(replica: Replica) -> None:
     made: Future[str] = Future()
-    answer = hand_over(place.answers.expect(), made)
+    answer = hand_over(replica.answers.expect(), made)
     publishing, may_end = threading.Event(), threading.Event()
     followed = threading.Event()
 
@@ -114,7 +114,7 @@ def test_removal_waits_for_an_answer_that_is_being_handed_over(place: Place) -> 
         assert may_end.wait(WAIT_S)
 
     def follow() -> None:
-        place.answers.wait_for_earlier(WAIT_S)
+        replica.answers.wait_for_earlier(WAIT_S)
         followed.set()
 
     answer.add_done_callback(publish)
@@ -123,10 +123,10 @@ def test_removal_waits_for_an_answer_that_is_being_handed_over(place: Place) -> 
     assert publishing.wait(WAIT_S)
     threads[1].start()
     with pytest.raises(Busy, match="not sent"):
-        place.answers.wait_for_earlier(0.01)
+        replica.answers.wait_for_earlier(0.01)
     assert not followed.is_set()
     # A later answer holds up nobody.
-    later = place.answers.expect()
+    later = replica.answers.expect()
     later.take("Bob")
     may_end.set()
     assert followed.wait(WAIT_S)
@@ -135,59 +135,59 @@ def test_removal_waits_for_an_answer_that_is_being_handed_over(place: Place) -> 
         thread.join()
 
 
-def test_answer_that_nobody_waits_for_any_more_holds_up_nobody(place: Place) -> None:
-    late = place.answers.expect()
+def test_answer_that_nobody_waits_for_any_more_holds_up_nobody(replica: Replica) -> None:
+    late = replica.answers.expect()
     late.release()
     late.take("Ada")
-    place.answers.wait_for_earlier(0)
+    replica.answers.wait_for_earlier(0)
 
 
-def submit_named(place: Place, answer: Future[str], sent: SentSlot) -> Future[object]:
+def submit_named(replica: Replica, answer: Future[str], sent: SentSlot) -> Future[object]:
     """Submit a request within a request over REST."""
-    submit = hold_until_sent(SlowService(answer), place.answers)
+    submit = hold_until_sent(SlowService(answer), replica.answers)
     with Flask("test").test_request_context(environ_overrides={SENT_SLOT: sent}):
         return submit(request(Operation.FACE_REC))  # type: ignore[return-value]
 
 
-def test_answer_over_rest_is_held_until_it_was_sent(place: Place) -> None:
+def test_answer_over_rest_is_held_until_it_was_sent(replica: Replica) -> None:
     made: Future[str] = Future()
     made.set_result("Ada")
     cuts: list[int] = []
     sent = SentSlot(lambda: cuts.append(1))
-    assert submit_named(place, made, sent).result(0) == "Ada"
+    assert submit_named(replica, made, sent).result(0) == "Ada"
     with pytest.raises(Busy, match="not sent"):
-        place.answers.wait_for_earlier(0.01)
+        replica.answers.wait_for_earlier(0.01)
     assert cuts == [1]
     sent.end()
-    place.answers.wait_for_earlier(0)
+    replica.answers.wait_for_earlier(0)
 
 
-def test_answer_over_rest_of_a_client_that_left_holds_up_nobody(place: Place) -> None:
+def test_answer_over_rest_of_a_client_that_left_holds_up_nobody(replica: Replica) -> None:
     made: Future[str] = Future()
     made.set_result("Ada")
     sent = SentSlot(lambda: None)
     sent.end()
-    submit_named(place, made, sent)
-    place.answers.wait_for_earlier(0)
+    submit_named(replica, made, sent)
+    replica.answers.wait_for_earlier(0)
 
 
-def test_slow_answer_over_rest_learns_of_a_removal(place: Place) -> None:
+def test_slow_answer_over_rest_learns_of_a_removal(replica: Replica) -> None:
     made: Future[str] = Future()
     sent = SentSlot(lambda: None)
-    answer = submit_named(place, made, sent)
-    place.removals += 1
+    answer = submit_named(replica, made, sent)
+    replica.removals += 1
     made.set_result("Ada")
     assert isinstance(answer.exception(0), Busy)
     sent.end()
-    place.answers.wait_for_earlier(0)
+    replica.answers.wait_for_earlier(0)
 
 
-def test_answer_that_a_client_does_not_read_is_cut_off_by_a_removal(place: Place) -> None:
+def test_answer_that_a_client_does_not_read_is_cut_off_by_a_removal(replica: Replica) -> None:
     """Regression: an answer counted as sent when it was only in memory, and its rest named people for minutes."""
     names = b"Ada" * 10_000_000
     made: Future[bytes] = Future()
     made.set_result(names)
-    submit = hold_until_sent(SlowService(made), place.answers)
+    submit = hold_until_sent(SlowService(made), replica.answers)
     app = Flask("test")
 
     @app.get("/names")
@@ -203,15 +203,15 @@ def test_answer_that_a_client_does_not_read_is_cut_off_by_a_removal(place: Place
             client.sendall(b"GET /names HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert client.recv(1)
             # The rest waits for the client.
-            wait_for(lambda: place.answers.count == 1)
-            place.answers.wait_for_earlier(WAIT_S / 10)
+            wait_for(lambda: replica.answers.count == 1)
+            replica.answers.wait_for_earlier(WAIT_S / 10)
             read = 0
             with suppress(ConnectionError):
                 while piece := client.recv(1_000_000):
                     read += len(piece)
             assert read < len(names)
         assert requests.get(f"{server.url}/names", timeout=WAIT_S).content == names
-        wait_for(lambda: place.answers.count == 0)
+        wait_for(lambda: replica.answers.count == 0)
     finally:
         server.stop()
 
