@@ -159,7 +159,8 @@ class ReplicaParts:
         self._moves = None
         if live is not None:
             self._moves = CameraMoves(live, live.state, self.owned, people.sightings, self.membership.has_lease)
-        self.membership.listen(on_leader=self._lead, on_cameras=self._move, on_fatal=parts.on_fatal)
+        self.membership.listen(on_leader=self._lead, on_cameras=self._move)
+        self.membership.set_on_fatal(parts.on_fatal)
 
     def prepare(self) -> None:
         """Do nothing: the leader makes these announcements."""

@@ -81,11 +81,11 @@ class Membership:
         clearing = Clearing(member, coordination, lambda: self._listeners.told, find_cleared)
         self._follower = Follower(member, coordination, follow, self._note_followed, clearing)
         self._confirmation = Confirmation(open_coordination(), settings.lease_s, settings.names_s)
-        rows = open_coordination()
-        self._cameras = CameraList(member, rows, settings.most_cameras, settings.configured_cameras)
+        lease_coordination = open_coordination()
+        self._cameras = CameraList(member, lease_coordination, settings.most_cameras, settings.configured_cameras)
         self._on_fatal: OnFatal = lambda _error: None
         self._lease = LeaseKeeper(
-            LeaseRenewal(rows, member, lambda error: self._on_fatal(error)),
+            LeaseRenewal(lease_coordination, member, lambda error: self._on_fatal(error)),
             self._standing,
             self._follower,
             self._listeners,
@@ -102,24 +102,19 @@ class Membership:
         self._handing_over = threading.Lock()
         self._hand_over_until: float | None = None
 
-    def listen(
-        self,
-        *,
-        on_leader: OnLeader | None = None,
-        on_cameras: OnCameras | None = None,
-        on_fatal: OnFatal | None = None,
-    ) -> None:
+    def listen(self, *, on_leader: OnLeader | None = None, on_cameras: OnCameras | None = None) -> None:
         """Add listeners, before the start. They are called by one thread, one after the other.
 
         ``on_leader``: called with True when this replica becomes the leader, and with False when it leads no more.
         ``on_cameras``: called with the gained cameras, each with its epoch, and the lost ones. Losses come before gains
         and in the reverse order of the listeners. A camera that is handed over is free for others only after all have
-        returned. A listener that raises an exception is called again with the same cameras. ``on_fatal``: called, by
-        another thread, with the error of a replica that has just started, and belongs to another cluster.
+        returned. A listener that raises an exception is called again with the same cameras.
         """
-        if on_fatal is not None:
-            self._on_fatal = on_fatal
         self._listeners.add(on_leader, on_cameras)
+
+    def set_on_fatal(self, on_fatal: OnFatal) -> None:
+        """Set the function that gets the error of a replica of another cluster. The thread of the lease calls it."""
+        self._on_fatal = on_fatal
 
     def check_cluster(self) -> None:
         """Raise StartError if the database, whose tables exist, belongs to another cluster with a live replica."""
@@ -161,7 +156,7 @@ class Membership:
 
     @property
     def admission(self) -> int | None:
-        """The number of the present time in which this replica may name people. None if it may not."""
+        """The number of the present admission, in which this replica may name people. None if it may not."""
         return self._standing.admission
 
     def check_may_name_people(self) -> None:

@@ -12,8 +12,8 @@ from gateway.store.protocols.coordination import Coordination, Member
 OnFatal = Callable[[StartError], object]
 """Called with an error that ends the gateway."""
 
-FIRST_RENEWALS = 1
-"""A replica whose lease was not renewed more often has just started."""
+MAX_RENEWALS_AT_START = 1
+"""A replica with at most so many renewals of its lease has just started."""
 
 RETRY_S = 1
 """Seconds until the next attempt, as long as the shortest lease."""
@@ -60,10 +60,10 @@ class LeaseRenewal:
 
     def _refuse(self, found: ClusterIdentity) -> OtherCluster:
         error = other_cluster_error(found, self.member.cluster)
-        # Two gateways with different names that start at the same moment both find no live replica. One gets a lease,
-        # perhaps a moment after the other had one. A replica that worked before waits: a gateway with wrong settings
-        # may have started while the database was away.
-        if self._renewals <= FIRST_RENEWALS and not self._is_refused:
+        # Two gateways with different names that start at the same moment both find no live replica. Both may claim the
+        # database in turn, so the loser may have had one lease before it is refused. A replica that worked before
+        # waits: a gateway with wrong settings may have started while the database was away.
+        if self._renewals <= MAX_RENEWALS_AT_START and not self._is_refused:
             self._is_refused = True
             self._on_fatal(error.as_start_error())
         return error

@@ -22,7 +22,7 @@ UNUSED_SHARE = 0.1
 class Holdings:
     """The cameras with their epochs, and the epoch of the leadership or None, that a replica holds at one moment.
 
-    ``admission``: the number of the time in which the replica may name people, or None. Each such time has another one.
+    ``admission``: the number of the period in which the replica may name people, or None. Each period has another one.
     """
 
     cameras: Mapping[str, int] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Standing:
 
     @property
     def admission(self) -> int | None:
-        """The number of the present time in which the replica may name people. None if it may not."""
+        """The number of the present admission, in which the replica may name people. None if it may not."""
         return self._admissions if self.may_name_people() else None
 
     def has_lease(self) -> bool:

@@ -64,7 +64,7 @@ def test_one_of_two_clusters_that_start_in_one_moment_on_an_empty_database_ends(
     with ExitStack() as stack:
         for each in replicas.values():
             stack.callback(each.stop)
-            each.listen(on_fatal=partial(note_end, each.replica))
+            each.set_on_fatal(partial(note_end, each.replica))
             # Neither has a lease yet, so that neither is refused.
             each.check_cluster()
         for each in replicas.values():

@@ -28,7 +28,7 @@ class Place(Protocol):
 
     @property
     def admission(self) -> int | None:
-        """The number of the present time in which this replica may name people. None if it may not."""
+        """The number of the present admission, in which this replica may name people. None if it may not."""
 
     def may_name_people(self) -> bool:
         """Return whether this replica may name people now."""
