@@ -29,7 +29,7 @@ def clear_leftovers(broker: Broker, data: Path, others: Iterable[str] = ()) -> s
 
 
 def _read_topics(journal: Path) -> Iterator[str]:
-    """Give the topics of the gateway's journal: each line is a JSON object of owners, each with a list of topics."""
+    """Give the gateway's journal of topics: each line is a JSON object of owners, each with a list of topics."""
     if not journal.exists():
         return
     for line in journal.read_text().splitlines():

@@ -200,7 +200,7 @@ class Membership:
     def forget_camera(self, name: str) -> None:
         """Remove a camera from the cluster soon, unless another replica owns it: all replicas have to call this.
 
-        Configured ones stay. So does a camera as long as the journal of the cluster has topics of it.
+        Configured ones stay. So does a camera as long as the journal of topics has some of it.
         """
         if self._cameras.forget(name):
             self._lease.wake()

@@ -134,7 +134,7 @@ class LiveCameras:
         return self._owned.names
 
     def release(self, name: str) -> None:
-        """Leave a camera to another replica, as it is in the journal. Nothing about it is withdrawn."""
+        """Leave a camera to another replica, as it is in the store. Nothing about it is withdrawn."""
         self._cameras.pop(name, None)
         self._board.release(name)
         self._presence.release_camera(name)

@@ -1,4 +1,4 @@
-"""The journal of the topics on which the gateway has left retained messages, so that a later run can clear them.
+"""The journal of topics: those with retained messages of the gateway, so that a later run can clear them.
 
 The file has a line for each addition: a JSON object of owners, each with its topics. A line is appended, so that a
 thousand cameras do not cost a thousand copies of the file. A removal rewrites the file: the topic of a person who was
@@ -45,7 +45,7 @@ class RetainedJournal(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about topics that are lost from the journal."""
+        """Sentences about topics that are lost from the journal of topics."""
 
     def add(self, owner: str, *topics: str) -> None:
         """Record the topics before anything retained is published on them. A topic belongs to its last owner.
@@ -71,7 +71,7 @@ class RetainedJournal(Protocol):
 
 
 class RetainedTopics:
-    """The journal of a gateway that works alone, a file. Implements RetainedJournal.
+    """The journal of topics of a gateway that works alone, a file. Implements RetainedJournal.
 
     Raises StartError if a damaged file cannot be set aside.
     """

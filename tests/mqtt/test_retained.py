@@ -1,4 +1,4 @@
-"""The journal of retained topics: what it writes, when, and for which owner."""
+"""The journal of topics: what it writes, when, and for which owner."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from gateway.mqtt.retained import LIVE, RetainedJournal, RetainedTopics
 def find_known_cameras(settings: Settings, retained: RetainedJournal | None = None) -> frozenset[str]:
     """Return the cameras of the settings, and those that a gateway has announced.
 
-    ``retained``: the journal of the announcements, if it is open. Raise StartError.
+    ``retained``: the journal of topics, if it is open. Raise StartError.
     """
     # A camera that never showed a face has no sightings, but its state is announced.
     retained = retained or RetainedTopics(settings.data / "retained.json")

@@ -23,7 +23,7 @@ class Announcements:
     ``announcer``: for the service of live cameras. ``cameras_with_sightings``: they and the configured ones are
     announced first. ``sender``: for the connection of requests. ``leader_sender``: for the connection of the leader of
     a cluster; of a gateway alone it is the same. ``replica``: the documents about this replica of a cluster.
-    Raises StartError if the damaged journal cannot be set aside.
+    Raises StartError if the damaged journal of topics cannot be set aside.
     """
 
     # These parts exist before the MQTT interface: the service of live cameras needs them, and the interface needs that

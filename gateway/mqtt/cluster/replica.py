@@ -188,7 +188,7 @@ class Replica:
         return self._parts.announcements.has_cleared_as_leader() and not self._add_lost_cameras()
 
     def _add_lost_cameras(self) -> bool:
-        """Add cameras that the cluster does not know, but the journal: their owners clear what the broker has of them.
+        """Add cameras that only the journal of topics knows: their owners clear what the broker has of them.
 
         Return whether there are any. Raise Busy.
         """

@@ -1,4 +1,4 @@
-"""The journal of the topics with retained messages, in the database that all replicas share."""
+"""The journal of topics in the database that all replicas share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class SharedRetainedTopics:
-    """The journal of a cluster. Implements RetainedJournal. Safe to use from any thread."""
+    """The journal of topics of a cluster. Implements RetainedJournal. Safe to use from any thread."""
 
     # The copy in memory saves a question to the database for each message. It would be behind for the topics of other
     # replicas, so it has only those of this one.
@@ -59,7 +59,7 @@ class SharedRetainedTopics:
             self._notes.remove_topics(owner, removed)
         except Busy as error:
             # The next owner clears these topics once more, which does no harm.
-            log.debug("cleared topics stay in the journal: %s", error)
+            log.debug("cleared topics stay in the journal of topics: %s", error)
             return
         with self._lock:
             for topic in removed:

@@ -82,9 +82,10 @@ class Coordination(Protocol):
         """Add cameras without an owner, until there are ``most``. Cameras that exist stay as they are."""
 
     def forget_cameras(self, member: Member, epochs: Mapping[str, int]) -> Collection[str]:
-        """Remove cameras, each if the replica owns it in this epoch, and the journal has no topics of it. Return them.
+        """Remove cameras, each if the replica owns it in this epoch. Return the removed ones.
 
-        Their notes on the board of the live cameras are removed too.
+        A camera stays while the journal of topics has some of it. Those that are removed
+        lose their notes on the board of the live cameras too.
         """
 
     def forget_replicas(self) -> None:

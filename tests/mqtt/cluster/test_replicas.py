@@ -364,7 +364,7 @@ def test_replica_that_may_name_people_without_a_lease_announces_nothing_of_the_c
 
 
 def test_next_owner_clears_what_an_owner_that_died_has_left(replicas: Replicas, broker: Broker) -> None:
-    """Regression: it knew only the topics that were in the journal when its own session began."""
+    """Regression: it knew only the topics that were in the journal of topics when its own session began."""
     ada, ben = replicas.start("ada", "ben")
     ada.membership.add_cameras(["porch"])
     owner = replicas.owner("porch")
