@@ -6,20 +6,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
-from gateway.service.confirmed_changes import Confirmation, ConfirmedChanges
+from gateway.service.confirmed_changes import ConfirmedChanges, PendingConfirmation
 from gateway.service.futures import settle_by
 from gateway.service.turns import Turns
 
 
 class OperationThreads:
-    """The thread that makes all changes, one after the other, and that of reading, which does not wait for them.
+    """The thread that makes all changes one after the other, and the thread for operations that only read.
 
-    ``confirm_later``: the context of a change that does not wait for the replicas (people/followed_changes.py).
-    ``has_replicas``: False for a gateway that works alone.
+    Reading does not wait for changes. ``confirm_later``: the context of a change that does not wait for the replicas
+    (people/followed_changes.py). ``has_replicas``: False for a gateway that works alone.
     """
 
     def __init__(
-        self, confirm_later: Callable[[], AbstractContextManager[Confirmation]], *, has_replicas: bool
+        self, confirm_later: Callable[[], AbstractContextManager[PendingConfirmation]], *, has_replicas: bool
     ) -> None:
         self._change, self._read = ThreadPoolExecutor(1, "changes"), ThreadPoolExecutor(1, "reads")
         self._confirmed = ConfirmedChanges(confirm_later)
@@ -27,7 +27,7 @@ class OperationThreads:
         self.reads = Turns(self._read)
 
     def stop(self) -> None:
-        """End the operations that run, and refuse those that wait."""
+        """Wait for the operations that run, and refuse those that wait."""
         self._change.shutdown(cancel_futures=True)
         self._confirmed.stop()
         self._read.shutdown(cancel_futures=True)

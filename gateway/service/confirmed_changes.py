@@ -11,13 +11,16 @@ from typing import Protocol, TypeVar
 
 from gateway.service.futures import settle_by
 
-MOST_WAITING = 16
-"""The most changes that wait for the replicas at the same time. Beyond them no further change is made."""
+MAX_CONFIRMATIONS = 16
+"""The most changes that wait for the replicas in threads of their own.
+
+The next one waits in the thread of the changes, so that no further one is made.
+"""
 
 T = TypeVar("T")
 
 
-class Confirmation(Protocol):
+class PendingConfirmation(Protocol):
     """The wait of a change for all replicas (people/followed_changes.py)."""
 
     @property
@@ -29,14 +32,17 @@ class Confirmation(Protocol):
 
 
 class ConfirmedChanges:
-    """The settlement of changes. ``confirm_later``: the context of a change that does not wait for the replicas."""
+    """Makes changes one after the other, and lets them wait for all replicas at the same time.
+
+    ``confirm_later``: the context of a change that does not wait for the replicas.
+    """
 
     # A removal waits for a replica that died until its cameras have moved. No other change has to wait for that.
 
-    def __init__(self, confirm_later: Callable[[], AbstractContextManager[Confirmation]]) -> None:
+    def __init__(self, confirm_later: Callable[[], AbstractContextManager[PendingConfirmation]]) -> None:
         self._confirm_later = confirm_later
-        self._free = threading.Semaphore(MOST_WAITING)
-        self._executor = ThreadPoolExecutor(MOST_WAITING, "confirmations")
+        self._free = threading.Semaphore(MAX_CONFIRMATIONS)
+        self._executor = ThreadPoolExecutor(MAX_CONFIRMATIONS, "confirmations")
 
     def settle(self, future: Future[T], change: Callable[[], T]) -> None:
         """Make a change in this thread. Set its result, or its exception, when all replicas follow the change."""

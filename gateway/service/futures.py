@@ -56,7 +56,8 @@ def settle_by(future: Future[T], function: Callable[[], T]) -> None:
     """Set the result of a future by a function, or its exception."""
     try:
         future.set_result(function())
-    # The caller, who waits for the future, must also learn of a bug in the gateway.
+    # The caller must also learn of a bug in the gateway. Also SystemExit: a future that is never set would hang its
+    # caller.
     except BaseException as error:
         future.set_exception(error)
 

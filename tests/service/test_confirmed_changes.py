@@ -12,36 +12,45 @@ import pytest
 
 from gateway.errors import Busy, UnknownPerson
 from gateway.model import Party
-from gateway.service.confirmed_changes import MOST_WAITING, ConfirmedChanges
+from gateway.service.confirmed_changes import MAX_CONFIRMATIONS, ConfirmedChanges
 from gateway.service.turns import Turns
 from tests.support import WAIT_S, wait_for
 
 
 @dataclass
-class Confirmation:
-    """A wait for replicas that follow when ``followed`` is set. ``error``: of the wait."""
+class HeldConfirmation:
+    """A wait for replicas that follow when ``followed`` is set. ``error``: of the wait.
+
+    ``waiting``: gets the name of the thread that waits.
+    """
 
     followed: threading.Event
+    waiting: list[str]
     is_needed: bool = True
     error: Exception | None = None
 
     def wait(self) -> None:
         if self.is_needed:
+            self.waiting.append(threading.current_thread().name)
             assert self.followed.wait(WAIT_S)
             if self.error is not None:
                 raise self.error
 
 
 class Changes:
-    """Changes of one gateway. ``made``: their names in the order in which they were made."""
+    """Changes of one gateway. ``made``: their names in the order in which they were made.
+
+    ``waiting``: the names of the threads that wait for the replicas, or have waited.
+    """
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.waiting: list[str] = []
         self.followed = threading.Event()
         self.is_needed = True
         self.error: Exception | None = None
         self.confirmed = ConfirmedChanges(self._confirm_later)
-        self.executor = ThreadPoolExecutor(1)
+        self.executor = ThreadPoolExecutor(1, "changes")
         self._turns = Turns(self.executor, self.confirmed.settle)
 
     def ask(self, name: str, error: Exception | None = None) -> Future[str]:
@@ -54,8 +63,8 @@ class Changes:
         return self._turns.submit(Party(name, 0), change)
 
     @contextmanager
-    def _confirm_later(self) -> Iterator[Confirmation]:
-        yield Confirmation(self.followed, self.is_needed, self.error)
+    def _confirm_later(self) -> Iterator[HeldConfirmation]:
+        yield HeldConfirmation(self.followed, self.waiting, self.is_needed, self.error)
 
 
 @pytest.fixture
@@ -101,11 +110,14 @@ def test_change_that_not_all_follow_in_time_is_busy(changes: Changes) -> None:
 
 def test_number_of_changes_that_wait_is_bounded(changes: Changes) -> None:
     asked = []
-    for number in range(MOST_WAITING):
+    for number in range(MAX_CONFIRMATIONS):
         asked.append(changes.ask(str(number)))
         wait_for(lambda: len(changes.made) == len(asked))
     last, beyond = changes.ask("last"), changes.ask("beyond")
-    wait_for(lambda: changes.made[-1] == "last")
+    wait_for(lambda: len(changes.waiting) == MAX_CONFIRMATIONS + 1)
+    # The only thread that makes changes waits too.
+    assert [each.startswith("changes") for each in changes.waiting].count(True) == 1
+    assert changes.made[-1] == "last"
     changes.followed.set()
     assert [each.result(WAIT_S) for each in (*asked, last, beyond)] == changes.made
 
