@@ -1,4 +1,4 @@
-"""The live frames that wait for a worker process, or that one looks at."""
+"""The live frames that wait for a worker process, or are being analysed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class FramesInWork:
         answer.add_done_callback(self._remove)
 
     def drop(self, cameras: Collection[str]) -> None:
-        """Let the frames of these cameras get no answer, unless the thread that sets the answers has come to them."""
+        """Cancel the answers to frames of these cameras that are not set yet.
+
+        The thread that sets answers does it, so an answer that it is setting now stays.
+        """
         with self._lock:
             dropped = [answer for answer, camera in self._cameras.items() if camera in cameras]
 

@@ -175,7 +175,7 @@ class LiveService:
                 log.exception("a bug in the gateway: a change of people cannot be followed by the live cameras")
 
     def forget_camera(self, name: str) -> None:
-        """Forget a camera, with its switch. Its next frame makes it known again, but none that is in work."""
+        """Forget a camera and its switch. Frames that are being analysed do not make it known again, later ones do."""
         self._switches.turn(name, on=True)
         self.drop_frames({name})
         self.post(lambda: self.state.forget_camera(name, self._clock()))

@@ -66,10 +66,9 @@ class FollowedChanges:
     def change(self, *, removes: bool = False) -> Iterator[None]:
         """Make a change within this context. The outermost one ends when the change is effective everywhere.
 
-        Within ``confirm_later`` it ends when the change is effective in this process.
-
         So does a context that ends with UnknownPerson or Conflict: another replica may have made the change that this
-        one finds made, and may still wait for the others. ``removes``: the change may remove somebody.
+        one finds made, and may still wait for the others. Within ``confirm_later`` the outermost context ends when the
+        change is effective in this process. ``removes``: the change may remove somebody.
 
         A thread enters the outermost context before it takes any lock: other threads need the locks to follow.
         """

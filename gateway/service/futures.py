@@ -56,8 +56,8 @@ def settle_by(future: Future[T], function: Callable[[], T]) -> None:
     """Set the result of a future by a function, or its exception."""
     try:
         future.set_result(function())
-    # The caller must also learn of a bug in the gateway. Also SystemExit: a future that is never set would hang its
-    # caller.
+    # The caller must also learn of a bug in the gateway, and of SystemExit: it would wait for ever for a future that
+    # is never set.
     except BaseException as error:
         future.set_exception(error)
 

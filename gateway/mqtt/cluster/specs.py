@@ -38,9 +38,9 @@ class ReplicaSpecs:
 
     def requests(self, inflight: int, will: Publication) -> ConnectionSpec:
         """Return the spec of the connection for shared requests. ``inflight``: messages that the broker takes."""
-        # A small window would not let others take what is over it: the broker shares out each request at once, and it
-        # waits there for this replica. And requests are acknowledged in their order, so that all others would wait for
-        # a slow change.
+        # The broker assigns each request to one replica when it comes. With a small window it would hold requests back
+        # for this replica, and not give them to another one. Requests are acknowledged in their order, so all of these
+        # would wait for one slow change.
         made = self._make(self._ids.requests, "requests", self._window(inflight))
         return replace(made, inflight=inflight, will=will)
 
