@@ -54,6 +54,10 @@ class NameWriter:
         except Refusal as refusal:
             self._refusals.report(refusal)
             return False
+        except Exception:
+            # The event waits for the end of this write. Without one, no later name would be written.
+            log.exception("a bug in the gateway: the name of an event at Frigate cannot be written")
+            return False
         self._refusals.report_success("write a name")
         return True
 

@@ -23,6 +23,7 @@ from gateway.app import Gateway
 from gateway.contract.frigate import MAX_MESSAGE_BYTES
 from gateway.integrations.frigate.follower import Follower
 from gateway.integrations.frigate.name_writer import NameChange, NameWriter
+from gateway.integrations.frigate.server import FrigateServer
 from gateway.integrations.frigate.source_rules import SourceRules
 from gateway.live.frame_sources import OWN_FRAMES, FrameSources
 from gateway.metrics import Metrics
@@ -335,6 +336,31 @@ def test_correction_during_a_write_is_written_after_it(
             harness.follower.note_name(replace(harness.sighting(), person=Person(name.lower().replace(" ", "_"), name)))
         goes_on.set()
         wait_for(lambda: event.sub_label == "Grace Hopper")
+
+
+@pytest.mark.parametrize("version", ["0.18"])
+def test_name_is_written_after_a_write_that_failed_by_a_bug(
+    gateway: Gateway,
+    frigate: FrigateStandIn,
+    go2rtc: Go2rtcStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Regression: the event waited for the end of this write for ever, and got no other name."""
+    get = FrigateServer.get_sub_label
+
+    def fail_once(_server: FrigateServer, event: str) -> str | None:
+        monkeypatch.setattr(FrigateServer, "get_sub_label", get)
+        raise ZeroDivisionError(event)
+
+    monkeypatch.setattr(FrigateServer, "get_sub_label", fail_once)
+    with following(gateway, frigate, go2rtc) as harness:
+        event = harness.event()
+        harness.send("new", event)
+        wait_for(lambda: "a bug in the gateway: the name of an event at Frigate" in caplog.text)
+        assert event.sub_label is None
+        harness.follower.note_name(replace(harness.sighting(), person=Person("joe_biden", "Joe Biden")))
+        wait_for(lambda: event.sub_label == "Joe Biden")
 
 
 @pytest.mark.parametrize("version", ["0.18"])
