@@ -7,7 +7,9 @@ import pwd
 import re
 import stat
 import subprocess
+import tempfile
 import uuid
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,11 +41,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(script: str, url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a script of config/cluster/postgresql against the server of an address."""
+def run(
+    script: str, url: str, *arguments: str | Path, programs: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of config/cluster/postgresql against the server of an address.
+
+    ``programs``: a folder with programs to use instead of those of PostgreSQL.
+    """
     parts = urlsplit(url)
     variables = {
-        "PATH": f"{find_programs()}:{os.environ['PATH']}",
+        "PATH": ":".join(map(str, [*filter(None, [programs]), find_programs(), os.environ["PATH"]])),
         "PGHOST": str(parts.hostname),
         "PGPORT": str(parts.port),
         "PGUSER": str(parts.username),
@@ -83,16 +90,85 @@ def test_other_users_of_the_machine_cannot_read_the_dumps(postgres_url: str, tmp
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
-def test_failed_dump_leaves_the_dumps_of_before(postgres_url: str, tmp_path: Path) -> None:
-    """Regression: a dump without a server left an empty file in place of the only copy of the data keys."""
+@pytest.fixture
+def programs() -> Iterator[Path]:
+    """An empty folder for programs, which the user postgres may read: it may not read ``tmp_path`` of root."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def add_failing_pg_dump(programs: Path, fails_at: int) -> None:
+    """Add a pg_dump that prints half of a dump at this call, and then fails. The calls before go to PostgreSQL."""
+    program, calls = programs / "pg_dump", programs / "calls"
+    calls.touch()
+    # The user postgres counts the calls here.
+    calls.chmod(0o666)
+    program.write_text(
+        f"""#!/bin/sh
+echo >>{calls}
+[ "$(wc -l <{calls})" -ge {fails_at} ] || exec {find_programs()}/pg_dump "$@"
+echo half
+exit 1
+"""
+    )
+    program.chmod(0o755)
+
+
+def read_all(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file of a folder by its name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_dump_without_a_database_leaves_the_earlier_dumps(postgres_url: str, tmp_path: Path) -> None:
     with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
         enrol(store, "Ada")
     dump(postgres_url, tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    before = read_all(tmp_path)
     done = run("dump.sh", postgres_url, tmp_path, "absent")
     assert done.returncode == 1
-    assert "The dumps of before are unchanged." in done.stderr
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert "The earlier dumps are unchanged." in done.stderr
+    assert read_all(tmp_path) == before
+
+
+@pytest.mark.parametrize("fails_at", [1, 2], ids=["people", "kept"])
+def test_dump_that_fails_leaves_its_earlier_file(
+    postgres_url: str, tmp_path: Path, programs: Path, fails_at: int
+) -> None:
+    """Regression: a dump that failed left an empty file in place of the only copy of the data keys."""
+    with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
+        enrol(store, "Ada")
+        people_dump, kept = dump(postgres_url, tmp_path)
+        enrol(store, "Bob", picture("d2"))
+    before = read_all(tmp_path)
+    add_failing_pg_dump(programs, fails_at)
+    done = run("dump.sh", postgres_url, tmp_path, name_of(postgres_url), programs=programs)
+    failed = (people_dump, kept)[fails_at - 1]
+    assert done.returncode == 1
+    assert f"{failed} was not written; see above. The earlier {failed}, if there is one, is unchanged." in done.stderr
+    after = read_all(tmp_path)
+    assert after.keys() == before.keys()
+    assert after[kept.name] == before[kept.name]
+    # The people are dumped first.
+    assert (after[people_dump.name] == before[people_dump.name]) == (fails_at == 1)
+
+
+def test_folder_of_a_dump_that_failed_is_closed_to_other_stores(
+    postgres_url: str, postgres_server: PostgresServer, tmp_path: Path, programs: Path
+) -> None:
+    """Regression: the folder got the mark of its store last, so a dump of another store replaced the people."""
+    PostgresStore(postgres_url, Cipher(KEY)).close()
+    add_failing_pg_dump(programs, 2)
+    assert run("dump.sh", postgres_url, tmp_path, name_of(postgres_url), programs=programs).returncode == 1
+    before = read_all(tmp_path)
+    assert any(name.startswith("people-") for name in before)
+    new = postgres_server.create_database()
+    PostgresStore(new, Cipher(KEY)).close()
+    done = run("dump.sh", new, tmp_path, name_of(new))
+    assert "has the dumps of another store" in done.stderr
+    assert read_all(tmp_path) == before
+    dump(postgres_url, tmp_path)
 
 
 def test_dump_of_another_store_replaces_nothing(
@@ -102,14 +178,14 @@ def test_dump_of_another_store_replaces_nothing(
     with closing(PostgresStore(postgres_url, Cipher(KEY))) as store:
         enrol(store, "Ada")
     dump(postgres_url, tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    before = read_all(tmp_path)
     empty, new = postgres_server.create_database(), postgres_server.create_database()
     PostgresStore(new, Cipher(KEY)).close()
     for url, problem in ((empty, "has no people store of Facegate"), (new, "has the dumps of another store")):
         done = run("dump.sh", url, tmp_path, name_of(url))
         assert done.returncode == 1
         assert problem in done.stderr
-        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+        assert read_all(tmp_path) == before
     dump(postgres_url, tmp_path)
 
 
