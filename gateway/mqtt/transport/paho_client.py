@@ -183,10 +183,10 @@ class PahoClient(paho.Client):
             return self._packet_handle()
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    def cut(self, *, drop_sent: bool = False) -> None:
+    def cut(self, *, drop_unsent: bool = False) -> None:
         """Close the TCP connection without a DISCONNECT: the broker then publishes the last will."""
         if (sock := self.socket()) is not None:
-            cut_connection(cast(socket.socket, sock), drop_sent=drop_sent)
+            cut_connection(cast(socket.socket, sock), drop_unsent=drop_unsent)
 
     def close_sockets(self) -> None:
         """Close the pair of sockets by which threads wake each other."""

@@ -178,7 +178,7 @@ class Session:
         self.cut_reason = self.cut_reason or (reason if self.connected else "")
         self.connected = False
         # With a reason, the broker must get nothing more of this session, also if the network works again later.
-        self._client.cut(drop_sent=bool(reason))
+        self._client.cut(drop_unsent=bool(reason))
         ended = self._client.ended.wait(THREAD_END_TIMEOUT_S)
         if ended:
             self._client.loop_stop()

@@ -111,11 +111,11 @@ def test_client_disconnects_after_the_packets_before(client: PahoClient, broker_
     assert client.ended.wait(WAIT_S)
 
 
-def test_broker_gets_nothing_after_a_cut_that_drops_what_was_sent(client: PahoClient, broker_end: BrokerEnd) -> None:
+def test_broker_gets_nothing_after_a_cut_that_drops_unsent_bytes(client: PahoClient, broker_end: BrokerEnd) -> None:
     """Regression: the system sent a reply of an ended lease when the broker read again, minutes later."""
     client.send(LARGE)
     assert client.blocked
-    client.cut(drop_sent=True)
+    client.cut(drop_unsent=True)
     assert client.ended.wait(WAIT_S)
     # After a cut without it, the broker reads what the system has taken, and then the end.
     with pytest.raises(ConnectionResetError):

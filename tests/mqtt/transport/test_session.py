@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,10 @@ from gateway.mqtt.transport.ledger import KEPT_PAYLOAD_BYTES, Delivery, Ledger
 from gateway.mqtt.transport.packets import Publication, Received, connect_properties, read_message
 from gateway.mqtt.transport.session import Session
 from tests.support import MOSQUITTO, WAIT_S, Broker, broker_running, free_port, wait_for
+
+CONNACK = b"\x20\x02\0\0"
+LARGE = bytes(20_000_000)
+"""More than the system takes for a connection whose other end does not read."""
 
 
 @pytest.fixture
@@ -156,6 +161,43 @@ def test_handled_message_keeps_little_of_its_payload() -> None:
     assert size == 10 * KEPT_PAYLOAD_BYTES
     assert delivery.received.payload == bytes(KEPT_PAYLOAD_BYTES)
     assert (delivery.mid, delivery.received.topic) == (7, "facegate/porch/request/face_rec")
+
+
+@contextmanager
+def session_with_unread_bytes() -> Iterator[tuple[Session, socket.socket]]:
+    """Yield a session that has sent more than its broker reads, and the broker's end of its connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        session = make_session(listener.getsockname()[1])
+        opening = threading.Thread(target=session.open)
+        opening.start()
+        sock, _ = listener.accept()
+    with sock:
+        sock.settimeout(WAIT_S)
+        sock.sendall(CONNACK)
+        opening.join(WAIT_S)
+        assert session.connected
+        session.publish(Publication("t", LARGE, qos=0))
+        assert session._client.blocked
+        yield session, sock
+
+
+def read_to_the_end(sock: socket.socket) -> None:
+    while sock.recv(1_000_000):
+        pass
+
+
+def test_broker_gets_nothing_of_a_session_that_is_cut_for_a_reason() -> None:
+    """Regression: the system sent a reply of an ended lease when the broker read again, minutes later."""
+    with session_with_unread_bytes() as (session, sock):
+        assert session.abort("its lease has ended")
+        with pytest.raises(ConnectionResetError):
+            read_to_the_end(sock)
+
+
+def test_broker_gets_the_bytes_before_the_end_of_a_session() -> None:
+    with session_with_unread_bytes() as (session, sock):
+        assert session.abort()
+        read_to_the_end(sock)
 
 
 def test_small_reply_does_not_wait_for_the_one_before(broker: Broker) -> None:
