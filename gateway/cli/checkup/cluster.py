@@ -26,8 +26,8 @@ def check_cluster(settings: Settings) -> Iterator[Finding]:
     live = [each for each in view.replicas if each.is_live]
     lost = [each.address or each.id for each in view.replicas if view.state_of(each) == "lost"]
     if lost:
-        text = f"lost: {_list(lost)}. A lost replica has died, hangs, or does not reach the database: read its log"
-        yield Finding("cluster", "to_do", text, "journalctl -u facegate")
+        reasons = "A lost replica has died, hangs, or does not reach the database: read its log on its machine"
+        yield Finding("cluster", "to_do", f"lost: {_list(lost)}. {reasons}", "journalctl -u 'facegate*'")
     if not live:
         if not lost:
             text = f"no replica of the cluster {settings.cluster.name} is running: start one"
