@@ -17,7 +17,7 @@ _UNUSED = iter(random.sample(PORTS, len(PORTS)))
 def free_port() -> int:
     """Return a free TCP port of 127.0.0.1 that stays free while its server is stopped. Raise SimError.
 
-    No port is returned twice.
+    One process gets no port twice. Two processes may get the same one until its server listens.
     """
     # The kernel gives ports from 32768 on to outgoing connections (ip(7)): one of them could take the port of a server
     # that is stopped, or even connect to itself.

@@ -14,11 +14,8 @@ from gateway.errors import StartError
 from gateway.model.cluster import ClusterIdentity
 from gateway.store.postgres.coordination import PostgresCoordination
 from gateway.store.postgres.database import PostgresDatabase
-from tests.cluster.support import IDENTITY, Cluster
+from tests.cluster.support import IDENTITY, NO_END_S, Cluster
 from tests.support import WAIT_S, wait_for
-
-NO_END_S = 60.0
-"""A lease that does not end while a test waits."""
 
 OTHERS = [ClusterIdentity("other", IDENTITY.base), ClusterIdentity(IDENTITY.name, "other")]
 
