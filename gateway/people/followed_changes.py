@@ -27,20 +27,21 @@ class LaterConfirmation:
     def __init__(self, finish: Callable[[], object], confirm: Confirm) -> None:
         self._finish = finish
         self._confirm = confirm
-        self._removed = False
+        self.removed = False
+        """True if somebody may have been removed."""
         self.is_needed = False
         """False if nothing was changed."""
 
     def note(self, removed: bool) -> None:
         """Note a change that was made. ``removed``: it may have removed somebody."""
         self.is_needed = True
-        self._removed |= removed
+        self.removed |= removed
 
     def wait(self) -> None:
         """Finish the changes, and wait until all replicas follow the people as they are now. Raise Busy."""
         if self.is_needed:
             self._finish()
-            self._confirm(self._removed)
+            self._confirm(self.removed)
 
 
 class FollowedChanges:
@@ -105,9 +106,13 @@ class FollowedChanges:
         self._changing[threading.get_ident()] = True
 
     def _settle(self, removed: bool) -> None:
-        if (later := self._later.get(threading.get_ident())) is not None:
-            self._updater.refresh()
-            later.note(removed)
-        else:
-            self.refresh()
+        later = self._later.get(threading.get_ident())
+        # The next change may be a long one. The key of an erased person must not wait for it: it would not be destroyed
+        # before the answer.
+        if later is None or removed:
+            self._updater.finish_changes()
+        self._updater.refresh()
+        if later is None:
             self._confirm(removed)
+        else:
+            later.note(removed)

@@ -40,7 +40,7 @@ class Registry:
     ) -> None:
         self._store = store
         self._changes = changes
-        self.confirm_later = changes.confirm_later
+        self.change, self.confirm_later = changes.change, changes.confirm_later
         self._enroller = enroller
         self._remover = remover
         self._groups = groups

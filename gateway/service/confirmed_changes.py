@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol, TypeVar
@@ -27,6 +27,10 @@ class PendingConfirmation(Protocol):
     def is_needed(self) -> bool:
         """False if nothing was changed."""
 
+    @property
+    def removed(self) -> bool:
+        """True if somebody may have been removed."""
+
     def wait(self) -> None:
         """Wait, if it is needed. Raise Busy if it takes too long."""
 
@@ -43,15 +47,21 @@ class ConfirmedChanges:
         self._confirm_later = confirm_later
         self._free = threading.Semaphore(MAX_CONFIRMATIONS)
         self._executor = ThreadPoolExecutor(MAX_CONFIRMATIONS, "confirmations")
+        # The waits that were not over at the last change. Only the thread of the changes uses this list.
+        self._waiting: list[Future[None]] = []
 
     def settle(self, future: Future[T], change: Callable[[], T]) -> None:
         """Make a change in this thread. Set its result, or its exception, when all replicas follow the change."""
         made: Future[T] = Future()
         with self._confirm_later() as confirmation:
             settle_by(made, change)
+        self._waiting = [each for each in self._waiting if not each.done()]
+        # An answer that names a person must not come after the answer that this person is removed.
+        earlier = tuple(self._waiting) if confirmation.removed else ()
 
         def confirm() -> T:
             confirmation.wait()
+            wait(earlier)
             return made.result()
 
         finish = partial(settle_by, future, confirm)
@@ -65,6 +75,7 @@ class ConfirmedChanges:
             self._free.release()
             finish()
         else:
+            self._waiting.append(waiting)
             waiting.add_done_callback(lambda _: self._free.release())
 
     def stop(self) -> None:

@@ -88,13 +88,15 @@ class PeopleOperations:
         )
 
     def merge(self, request: AdministrationRequest, fields: f.MergePeople) -> documents.ChangedPersonDocument:
-        return change_once(
-            self._registry,
-            request.effect,
-            lambda: write_person(self._registry.merge(fields.person, fields.into, request.caller)),
-            documents.ChangedPersonDocument,
-            find_warnings=lambda: self._people.updater.warnings_about(fields.into),
-        )
+        # The reply is of the other person: by it a repetition could not know that this one is gone.
+        with self._registry.change(removes=True):
+            return change_once(
+                self._registry,
+                request.effect,
+                lambda: write_person(self._registry.merge(fields.person, fields.into, request.caller)),
+                documents.ChangedPersonDocument,
+                find_warnings=lambda: self._people.updater.warnings_about(fields.into),
+            )
 
     def split(self, request: AdministrationRequest, fields: f.SplitPerson) -> documents.ChangedPersonDocument:
         def split() -> documents.PersonDocument:

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from gateway.contract.fields import MergePeople
 from gateway.errors import BadRequest, Busy, Conflict, UnknownPerson
-from gateway.model import FoundFace, Image
+from gateway.model import AdministrationRequest, FoundFace, Image
 from gateway.model.caller import REST_CALLER
 from gateway.people.registry import Registry
 from gateway.people.services import PeopleServices, build_people
 from gateway.people.similarity import Similarity
 from gateway.people.unknown_faces import Observation
 from gateway.people.vision import NoVision
+from gateway.service.people_operations import PeopleOperations
 from gateway.store.cipher import Cipher
 from gateway.store.sqlite.audit_file import AUDIT_FILE, AuditFile
 from gateway.store.sqlite.store import SqliteStore
 from tests.examples import BOX, QUALITY, descriptor
-from tests.people.environment import DECISION, make_rules, picture_id, sample
+from tests.people.environment import DECISION, KEY, make_rules, picture_id, sample
 from tests.people.test_effects import effect
 
 ALICE, BOB, STRANGER = descriptor(1), descriptor(2), descriptor(9)
@@ -66,9 +68,7 @@ def replicas() -> Replicas:
 
 @pytest.fixture
 def people(tmp_path: Path, replicas: Replicas) -> Iterator[PeopleServices]:
-    with closing(
-        SqliteStore(tmp_path / "people.sqlite", Cipher(None), audit=AuditFile(tmp_path / AUDIT_FILE))
-    ) as store:
+    with closing(SqliteStore(tmp_path / "people.sqlite", Cipher(KEY), audit=AuditFile(tmp_path / AUDIT_FILE))) as store:
         replicas.people = build_people(
             store=store,
             similarity=Similarity(None, 128),
@@ -161,6 +161,19 @@ def test_repeated_removal_waits_for_the_broker_too(people: PeopleServices, repli
     assert replicas.removed == [True, True]
 
 
+def test_repeated_merge_waits_for_the_broker_too(people: PeopleServices, replicas: Replicas) -> None:
+    """Regression: its reply is of the other person, so the repetition did not wait for messages that name this one."""
+    enrol(people, "Alice")
+    enrol(people, "Bob")
+    operations = PeopleOperations(people, NoVision())
+    fields = {"person": "bob", "into": "alice"}
+    request = AdministrationRequest(operation="people/merge", fields=fields, effect=effect())
+    replicas.removed.clear()
+    for _ in range(2):
+        operations.merge(request, MergePeople(**fields))
+    assert replicas.removed == [True, True]
+
+
 def test_change_that_another_replica_made_waits_for_it(people: PeopleServices, replicas: Replicas) -> None:
     """Regression: a second removal was answered, "nobody has this id", while a third replica still named the person."""
     enrol(people, "Alice")
@@ -203,6 +216,15 @@ def test_change_that_is_confirmed_later_is_effective_here_before(people: PeopleS
     # The next change waits by itself again.
     enrol(people, "Alice")
     assert replicas.removed == [True, False]
+
+
+def test_key_of_an_erased_person_does_not_wait_for_the_next_change(people: PeopleServices) -> None:
+    """Regression: it was destroyed after the context, while an import of a minute kept all others from writing."""
+    assert isinstance(people.store, SqliteStore)
+    enrol(people, "Alice")
+    with people.registry.confirm_later():
+        people.registry.erase("alice", REST_CALLER)
+    assert people.store.database.rows("SELECT uid FROM erased_people") == []
 
 
 def test_change_that_another_replica_made_is_confirmed_later_too(people: PeopleServices, replicas: Replicas) -> None:

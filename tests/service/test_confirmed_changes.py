@@ -27,6 +27,7 @@ class HeldConfirmation:
     followed: threading.Event
     waiting: list[str]
     is_needed: bool = True
+    removed: bool = False
     error: Exception | None = None
 
     def wait(self) -> None:
@@ -48,6 +49,7 @@ class Changes:
         self.waiting: list[str] = []
         self.followed = threading.Event()
         self.is_needed = True
+        self.removed = False
         self.error: Exception | None = None
         self.confirmed = ConfirmedChanges(self._confirm_later)
         self.executor = ThreadPoolExecutor(1, "changes")
@@ -64,7 +66,7 @@ class Changes:
 
     @contextmanager
     def _confirm_later(self) -> Iterator[HeldConfirmation]:
-        yield HeldConfirmation(self.followed, self.waiting, self.is_needed, self.error)
+        yield HeldConfirmation(self.followed, self.waiting, self.is_needed, self.removed, self.error)
 
 
 @pytest.fixture
@@ -83,6 +85,26 @@ def test_change_does_not_wait_until_replicas_follow_the_one_before(changes: Chan
     assert not any(each.done() for each in asked)
     changes.followed.set()
     assert [each.result(WAIT_S) for each in asked] == changes.made == ["removal", "enrolment", "rename"]
+
+
+def test_removal_is_answered_after_the_changes_before_it(changes: Changes) -> None:
+    """Regression: the answer to a rename named a person after the answer that this person is erased."""
+    answered: list[str] = []
+
+    def ask(name: str, *, removes: bool = False) -> threading.Event:
+        changes.followed, changes.removed = threading.Event(), removes
+        changes.ask(name).add_done_callback(lambda done: answered.append(done.result()))
+        wait_for(lambda: len(changes.waiting) == len(changes.made) and changes.made[-1] == name)
+        return changes.followed
+
+    rename, removal, enrolment = ask("rename"), ask("removal", removes=True), ask("enrolment")
+    removal.set()
+    enrolment.set()
+    # Only the removal waits for others.
+    wait_for(lambda: answered == ["enrolment"])
+    rename.set()
+    wait_for(lambda: len(answered) == 3)
+    assert answered == ["enrolment", "rename", "removal"]
 
 
 def test_change_that_changed_nothing_waits_for_nobody(changes: Changes) -> None:
