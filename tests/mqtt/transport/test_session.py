@@ -50,7 +50,7 @@ def make_session(
     return Session(
         MqttSettings(host="127.0.0.1", port=port, **settings),
         MQTTProtocolVersion.MQTTv311,
-        spec or ConnectionSpec("test", []),
+        spec or ConnectionSpec("test", [("t", 0)]),
         ledger,
         metrics or Metrics(),
         on_up=lambda _session: None,
