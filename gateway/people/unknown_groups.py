@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
-from gateway.errors import Conflict
+from gateway.errors import Conflict, UnknownPerson
 from gateway.model import Descriptor, FoundFace, Quality
 from gateway.model.names import unknown_group_error
 from gateway.people.decision import Decision
@@ -93,10 +94,7 @@ class UnknownGroups:
     def forget(self, key: int) -> None:
         """Delete a group. Raises UnknownPerson."""
         with self.lock:
-            if key in self._store.damaged:
-                self._store.delete([key])
-                return
-            self._store.delete([self.group(key).id])
+            self._store.delete([key if key in self._store.damaged else self.group(key).id])
             self._groups.drop(key)
 
     def is_ignored(self, key: int) -> bool:
@@ -138,7 +136,9 @@ class UnknownGroups:
                 log.warning("the damaged unknown %d is deleted: a person is removed", key)
             similar = self._comparison.find_similar(self._groups.all.values(), slug)
             for key in (*damaged, *similar):
-                self.forget(key)
+                # Another process may have deleted it meanwhile.
+                with suppress(UnknownPerson):
+                    self.forget(key)
             return [*damaged, *similar]
 
     def reload(self) -> None:

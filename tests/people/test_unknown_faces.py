@@ -238,6 +238,19 @@ def test_groups_similar_to_an_erased_person_are_forgotten(env: PeopleEnvironment
     assert scene.stored.read_ids() == {kept.id}
 
 
+def test_group_that_another_process_deletes_does_not_stop_a_removal(env: PeopleEnvironment, scene: CameraScene) -> None:
+    """Regression: the removal was refused with `unknown_person`, and the person stayed."""
+    env.registry.enrol("Alice", [sample("a", near(SOMEBODY, 0.75))], REST_CALLER)
+    scene.observe(SOMEBODY)
+    scene.observe(OTHER)
+    (key,) = (each.id for each in scene.groups.list_groups() if each.faces[0][1].descriptor @ SOMEBODY > 0.9)
+    # The groups in memory do not know this yet.
+    scene.stored.delete([key])
+    scene.env.registry.erase("alice", REST_CALLER)
+    assert env.store.people.count_people() == 0
+    assert len(scene.stored.read_ids()) == 1
+
+
 def damage(env: PeopleEnvironment) -> CameraScene:
     """Damage all groups in the store, and read them as a start does."""
     with env.store.database.transaction() as db:
