@@ -82,6 +82,7 @@ class CameraMoves:
                 time.sleep(RETRY_S)
 
     def _take(self, epochs: Mapping[str, int]) -> None:
+        self._live.call(self._state.watch_removals)
         # Not in the thread of the live cameras, which never waits for the store.
         history = self._read_history(epochs.keys())
         self._live.call(lambda: self._state.take_cameras(epochs, history, self._clock()))

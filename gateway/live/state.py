@@ -52,6 +52,9 @@ class LiveState:
         self._announcer = announcer
         self.reports = CameraReports()
         self._stored = StoredChanges(cameras, book, presence, journal, people, self.follow_people)
+        # The people who were removed since ``watch_removals``.
+        self._removed: set[str] = set()
+        self._is_watching_removals = False
         self._save: Future[None] | None = None
         self._save_began_at = float("-inf")
 
@@ -68,6 +71,8 @@ class LiveState:
         switched_off = self.cameras.find_known(self._switches.switched_off)
         # The people come first: the last state of a camera names nobody who was removed.
         self.follow_people(moment, history.people)
+        for slug in self._removed:
+            self.forget_person(slug, moment)
         # Any client of the broker can switch off a camera that does not exist: these come last.
         names = dict.fromkeys([*sorted({*open_on, *history.last_frames}), *sorted(switched_off)])
         for name in names if cameras is None else [each for each in names if each in cameras]:
@@ -77,12 +82,18 @@ class LiveState:
         for name in sorted(open_on):
             self._end_disabled(name, moment)
 
+    def watch_removals(self) -> None:
+        """Note from now on who is removed. Call this before a history is read for ``take_cameras``."""
+        self._removed.clear()
+        self._is_watching_removals = True
+
     def take_cameras(self, epochs: Mapping[str, int], history: History, moment: Moment) -> None:
         """Follow cameras that another replica followed, or none. ``epochs``: those in which this one owns them."""
         self._journal.take_cameras(epochs)
         # The history has only the sightings of these cameras, and not the last ones of each person.
         self.follow_people(moment)
         self._continue_cameras(history, moment, epochs.keys())
+        self._is_watching_removals = False
 
     def release_cameras(self, names: Collection[str], *, write: bool) -> Future[None]:
         """Leave cameras to another replica. Return a future that is done when the store has their sightings.
@@ -164,6 +175,9 @@ class LiveState:
         # At the start the last sightings are known.
         if last is None:
             self._stored.watch_people(changed, moment)
+        # A history that is being read may still have these people, and no later change says that they are gone.
+        if self._is_watching_removals:
+            self._removed.update(removed)
         for slug in removed:
             self.forget_person(slug, moment)
         if removed:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import Busy, GatewayError
 from gateway.live.camera_moves import CameraMoves
+from gateway.model import Person
 from gateway.store.records import SightingRecord
 from tests.live.conftest import ADAS, BOBS, PEOPLE
 from tests.live.harness import LiveHarness, face
@@ -194,6 +195,34 @@ def test_moves_are_made_by_the_thread_of_the_live_cameras(tmp_path: Path) -> Non
         moves.move({}, {"porch"})
         assert harness.answer(b"three").cancelled()
         assert harness.service.cameras() == []
+    finally:
+        harness.stop()
+
+
+def test_person_who_is_removed_while_the_history_is_read_is_not_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: the live cameras had followed the removal, and then continued a sighting from before it."""
+    harness = ServiceHarness(tmp_path, shared=True)
+    live, read = harness.live, harness.live.people.sightings.read_open
+    moves = CameraMoves(harness.service, live.state, live.owned, live.people.sightings, lambda: True)
+
+    def read_and_remove() -> list[SightingRecord]:
+        found = read()
+        assert [each.sighting.person for each in found] == [Person("ada_lovelace", "Ada Lovelace")]
+        live.people.registry.remove("ada_lovelace", live.caller)
+        harness.service.follow_people()
+        return found
+
+    try:
+        moves.move(live.claim("porch"), set())
+        assert harness.answer(b"one").result(TIMEOUT_S).faces
+        moves.move({}, {"porch"})
+        monkeypatch.setattr(live.people.sightings, "read_open", read_and_remove)
+        live.announcer.presences.clear()
+        moves.move(live.claim("porch"), set())
+        assert opened(live) == []
+        assert not any(each.people for each in live.announcer.presences)
     finally:
         harness.stop()
 
