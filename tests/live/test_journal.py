@@ -148,7 +148,7 @@ def test_failure_is_one_line_until_a_write_succeeds(
 ) -> None:
     """Regression: on a full disk, each write logged an error, every five seconds without an end."""
     monkeypatch.setattr(module, "RETRY_S", 0.0)
-    # Whether the disk is full at each write.
+    # True for each write that finds the disk full.
     full = [True, True, True, False, True, True]
 
     class Store:

@@ -63,7 +63,7 @@ def test_gateway_with_another_name_of_the_cluster_is_refused(site: Site) -> None
 def test_gateway_ends_that_started_at_the_moment_of_another_cluster(site: Site) -> None:
     """Regression: it ran on without a lease. Its settings are wrong, as if it had started later."""
     wrong = site.settings("second").model_copy(update={"cluster": ClusterSettings(name="other")})
-    # It looks at the database when no replica has a lease yet.
+    # This gateway looks at the database when no replica has a lease yet.
     wrong.data.mkdir(exist_ok=True)
     gateway = Gateway(wrong)
     with ExitStack() as stack:

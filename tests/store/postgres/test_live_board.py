@@ -158,7 +158,7 @@ def test_late_note_of_a_former_owner_is_dropped(database: PostgresDatabase) -> N
     open_board(database, "porch", replica="b").note(note("porch", strangers=2))
     board.note(note("porch", strangers=1))
     assert [each.presence.strangers for each in board.read().cameras] == [2]
-    # It owns the camera again, but the note is of the time before.
+    # The replica owns the camera again, but the note has the earlier epoch.
     open_board(database, "porch")
     board.note(note("porch", strangers=1))
     assert [each.presence.strangers for each in board.read().cameras] == [2]

@@ -70,7 +70,7 @@ def test_record_that_waited_while_its_replica_lost_and_regained_the_camera_is_dr
         other.execute("SELECT pg_advisory_unlock(%s)", (WRITE_LOCK,))
         assert late.result(WAIT_S) == []
         assert sightings.read_open() == []
-        # What it writes of the present time is stored.
+        # A record with the present epoch is stored.
         with database.reading() as db:
             now = dict(db.execute("SELECT name, epoch FROM cluster_cameras").fetchall())
         sightings.save([SightingRecord(replace(OPENED, id="next"))], now)
